@@ -1,0 +1,21 @@
+"""jetstream_assets analyses A/B experiments by itself, as a Dagster asset graph.
+
+The map of the house. A partition (experiment, date) is turned into a plan once; the plan walks
+down one corridor and never looks back:
+
+    analysis_plan -> enrollments -> daily_aggregates -> metrics -> statistics -> statistics_export
+
+Rooms, lowest floor first; imports only go down, and a test checks it:
+
+    errors         a handful of errors, each says what was found, what is allowed, what to do
+    experiments/   what was tried: experiment, windows, metrics, configuration, plan; no I/O
+    sql/           questions: the model turned into sqlglot trees, never executed here
+    statistics/    answers: sufficient statistics in, result rows out
+    warehouse/     where tables live: the protocol, DuckDB over Parquet, the dialect's translation
+    config/        what was written (TOML, Experimenter JSON) turned into what is meant
+    report/        what programs and people see: exported documents and where they are stored
+    simulation/    seeded telemetry with a known truth, for the demo, tests and benchmarks
+    analysis/      how one cell is computed: plan and warehouse in, table slices out
+    orchestration/ the only package that imports Dagster; files are Dagster's own nouns
+    definitions, cli   the two doors: a Dagster code location and the `jetstream` command
+"""

@@ -1,0 +1,217 @@
+"""The plan of one cell (experiment, date): what is due, and which numbers it needs. Plain data.
+
+Belongs here: turning a resolved configuration and a date into windows, metrics and summaries, and
+the fingerprints by which a stored slice is recognised as still right. Does not: SQL, tables.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+
+from jetstream_assets.experiments.configuration import AnalysisConfiguration
+from jetstream_assets.experiments.experiment import Experiment
+from jetstream_assets.experiments.failures import Refusal
+from jetstream_assets.experiments.metrics import Metric, Summary
+from jetstream_assets.experiments.windows import DueWindow, Period
+
+# Raised when the meaning of a stored slice changes without its configuration changing.
+PLAN_VERSION = 1
+
+
+@dataclass(frozen=True)
+class PlannedWindow:
+    """One window that is due, the metrics to compute for it and the summaries to make of them.
+
+    ``metrics`` are names, sorted: every metric with SQL of its own that a summary, a ratio or a
+    covariate of this window needs.
+    """
+
+    due: DueWindow
+    metrics: tuple[str, ...]
+    summaries: tuple[Summary, ...]
+
+
+@dataclass(frozen=True)
+class AnalysisPlan:
+    """Everything the assets below need to know about one cell.
+
+    Args:
+        slug: The experiment slug.
+        date: The date D whose data is complete.
+        configuration: The resolved configuration; None when there is none (see ``refusal``).
+        refusal: Why the cell is not analysed, or None.
+        windows: What is due, pre-enrollment windows included; empty when nothing is.
+        preenrollment: All pre-enrollment windows that this cell needs, whether due on this date
+            (then also in ``windows``) or earlier, for the sake of a covariate.
+        idle: A sentence that says why nothing is due; empty when something is.
+    """
+
+    slug: str
+    date: date
+    configuration: AnalysisConfiguration | None = None
+    refusal: Refusal | None = None
+    windows: tuple[PlannedWindow, ...] = ()
+    preenrollment: tuple[PlannedWindow, ...] = ()
+    idle: str = ""
+
+    @property
+    def settled(self) -> AnalysisConfiguration:
+        """The configuration of a plan that has something due.
+
+        Raises:
+            ValueError: The plan has none.
+        """
+        if self.configuration is None:
+            raise ValueError(f"the plan of {self.slug!r} on {self.date} has no configuration")
+        return self.configuration
+
+    @property
+    def experiment(self) -> Experiment:
+        """The effective experiment of a plan that has something due."""
+        return self.settled.experiment
+
+    @property
+    def observation_windows(self) -> tuple[PlannedWindow, ...]:
+        """The due windows that lie after the anchor date."""
+        return tuple(w for w in self.windows if not w.due.period.is_preenrollment)
+
+
+def make_plan(configuration: AnalysisConfiguration, on: date) -> AnalysisPlan:
+    """The plan of a runnable experiment on date ``on``.
+
+    The caller has made sure that nothing refuses the experiment (`refusals.refusal`).
+    """
+    slug = configuration.experiment.slug
+    windows = tuple(
+        planned
+        for due in configuration.experiment.timeline.due(on)
+        if (planned := _planned(configuration, due)).metrics or planned.summaries
+    )
+    plan = AnalysisPlan(slug, on, configuration, windows=windows)
+    if not windows:
+        return replace(plan, idle=_why_idle(configuration, on))
+    return replace(plan, preenrollment=_preenrollment(configuration, windows))
+
+
+def enrollments_fingerprint(configuration: AnalysisConfiguration) -> str:
+    """Digest of everything that decides the enrollments table, apart from source rows."""
+    experiment = configuration.experiment
+    return _digest(
+        "enrollments",
+        experiment.slug,
+        experiment.app_id,
+        experiment.analysis_unit,
+        experiment.start_date,
+        experiment.enrollment_period,
+        configuration.enrollments_query_type,
+        configuration.enrollment_query,
+        configuration.sample_size,
+        configuration.several_branches,
+        [asdict(segment) for segment in configuration.segments],
+        asdict(configuration.exposure_signal) if configuration.exposure_signal else None,
+    )
+
+
+def windows_fingerprint(
+    configuration: AnalysisConfiguration, windows: tuple[PlannedWindow, ...]
+) -> str:
+    """Digest of everything that decides the metrics of these windows, apart from source rows."""
+    names = sorted({name for window in windows for name in window.metrics})
+    return _digest(
+        "metrics",
+        enrollments_fingerprint(configuration),
+        [asdict(window.due) for window in windows],
+        [window.metrics for window in windows],
+        [_computation(configuration.metric(name)) for name in names],
+    )
+
+
+def statistics_fingerprint(plan: AnalysisPlan) -> str:
+    """Digest of everything that decides a cell's statistics, apart from source rows."""
+    return _digest(
+        "statistics",
+        windows_fingerprint(plan.settled, plan.windows),
+        windows_fingerprint(plan.settled, plan.preenrollment),
+        [branch.slug for branch in plan.experiment.branches],
+        [[asdict(summary) for summary in window.summaries] for window in plan.windows],
+        [asdict(plan.settled.metric(name)) for name in _ratio_names(plan)],
+    )
+
+
+def _ratio_names(plan: AnalysisPlan) -> list[str]:
+    names = {summary.metric for window in plan.windows for summary in window.summaries}
+    return sorted(name for name in names if plan.settled.metric(name).depends_on)
+
+
+def _computation(metric: Metric) -> list[object]:
+    # Names and descriptions for people do not change a number.
+    source = asdict(metric.data_source) if metric.data_source else None
+    return [metric.name, source, metric.select_expression, metric.analysis_bases]
+
+
+def _planned(configuration: AnalysisConfiguration, due: DueWindow) -> PlannedWindow:
+    summaries = configuration.summaries(due.period)
+    names = {summary.metric for summary in summaries}
+    if due.period.is_preenrollment:
+        names |= _covariates(configuration, due.period)
+    computed = sorted(_with_sql(configuration, names))
+    return PlannedWindow(due, tuple(computed), summaries)
+
+
+def _with_sql(configuration: AnalysisConfiguration, names: set[str]) -> set[str]:
+    """The metrics that must be computed for these ones: themselves or what they depend on."""
+    found: set[str] = set()
+    for name in names:
+        metric = configuration.metric(name)
+        if metric.select_expression is not None:
+            found.add(name)
+        found |= _with_sql(configuration, set(metric.depends_on))
+    return found
+
+
+def _covariates(configuration: AnalysisConfiguration, period: Period) -> set[str]:
+    return {
+        summary.covariate.metric
+        for listed in configuration.periods
+        if not listed.period.is_preenrollment
+        for summary in listed.summaries
+        if summary.covariate is not None and summary.covariate.period == period
+    }
+
+
+def _preenrollment(
+    configuration: AnalysisConfiguration, windows: tuple[PlannedWindow, ...]
+) -> tuple[PlannedWindow, ...]:
+    """All pre-enrollment windows when any is due or serves a covariate, else none.
+
+    They are stored as one slice of the last enrollment date, so every cell that needs one of them
+    asks for the same slice with the same fingerprint, whichever cell comes first.
+    """
+    is_needed = any(
+        window.due.period.is_preenrollment or any(s.covariate for s in window.summaries)
+        for window in windows
+    )
+    if not is_needed:
+        return ()
+    due = configuration.experiment.timeline.preenrollment()
+    candidates = (_planned(configuration, window) for window in due)
+    return tuple(planned for planned in candidates if planned.metrics or planned.summaries)
+
+
+def _why_idle(configuration: AnalysisConfiguration, on: date) -> str:
+    timeline = configuration.experiment.timeline
+    if on < timeline.last_enrollment_date:
+        return (
+            f"Nothing is due on {on}: units enroll until {timeline.last_enrollment_date}, "
+            "and the first windows are due on that date."
+        )
+    listed = ", ".join(p.period.config_key for p in configuration.periods if p.summaries)
+    return f"Nothing is due on {on}: no window of the configured periods ({listed or 'none'}) ends."
+
+
+def _digest(*parts: object) -> str:
+    text = json.dumps([PLAN_VERSION, *parts], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

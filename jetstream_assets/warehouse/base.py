@@ -1,0 +1,84 @@
+"""The warehouse protocol: what the analysis may ask of a place where tables live.
+
+Belongs here: the protocol and the values that cross it. Does not: any adapter, any query.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from sqlglot import exp
+
+    from jetstream_assets.warehouse.tables import ResultTable, Slice
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """From what a slice was computed; stored with it, atomically.
+
+    Args:
+        fingerprint: Digest of everything that decides the slice's content apart from source rows.
+        config_commit: The configuration's commit.
+        code_version: The version of this package.
+    """
+
+    fingerprint: str
+    config_commit: str
+    code_version: str
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a replacement did: rows and bytes written, bytes of source read, seconds, statement."""
+
+    rows: int
+    bytes_written: int
+    bytes_read: int
+    seconds: float
+    sql: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a query would read, before it runs: bytes of source tables."""
+
+    bytes_read: int
+    sql: str
+
+
+class Warehouse(Protocol):
+    """A place where telemetry is read and result slices are replaced whole.
+
+    Trees are in BigQuery's dialect and may refer to slices (`Slice.reference`, `all_slices`).
+    Every method raises `QueryError` when the warehouse refuses what a query says, and
+    `WarehouseError` when the warehouse itself is in trouble.
+    """
+
+    def query(self, tree: exp.Expression) -> pa.Table:
+        """The rows of a query."""
+        ...
+
+    def replace(
+        self, target: Slice, content: exp.Expression | pa.Table, provenance: Provenance
+    ) -> Written:
+        """Put the content in the slice's place, whole and atomically; readers see old or new."""
+        ...
+
+    def provenance(self, target: Slice) -> Provenance | None:
+        """From what a slice was computed; None when it does not exist."""
+        ...
+
+    def slices(self, table: ResultTable, experiment: str, dataset: str) -> tuple[Slice, ...]:
+        """The stored slices of a table and experiment, by date."""
+        ...
+
+    def dry_run(self, tree: exp.Expression) -> Estimate:
+        """Check a query without running it."""
+        ...
+
+    def sql(self, tree: exp.Expression) -> str:
+        """The statement in the warehouse's dialect, formatted for a person to read."""
+        ...

@@ -1,0 +1,116 @@
+"""The result tables: their names, columns and types, and how a tree refers to a slice of one.
+
+Belongs here: the contract that data scientists query. Does not: where a slice's bytes are
+(adapters).
+
+A *slice* is (table, experiment, date): what one cell of the asset graph wrote, replaced whole. A
+tree refers to a slice by a table in the catalog ``slices``; the adapter puts its own physical
+relation in that place when it renders.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+import pyarrow as pa
+from sqlglot import exp
+
+SLICES_CATALOG = "slices"
+DEFAULT_DATASET = "jetstream"
+
+
+class ResultTable(StrEnum):
+    """A table of results. Failures have a table per stage, so that each stage replaces its own."""
+
+    ENROLLMENTS = "enrollments"
+    PREENROLLMENT_METRICS = "preenrollment_metrics"
+    METRICS = "metrics"
+    STATISTICS = "statistics"
+    PLAN_FAILURES = "plan_failures"
+    ENROLLMENTS_FAILURES = "enrollments_failures"
+    METRICS_FAILURES = "metrics_failures"
+
+
+@dataclass(frozen=True, order=True)
+class Slice:
+    """What one cell wrote to one table.
+
+    ``dataset`` is the result dataset; private experiments have their own.
+    """
+
+    table: ResultTable
+    experiment: str
+    date: date
+    dataset: str = DEFAULT_DATASET
+
+    @property
+    def reference(self) -> exp.Table:
+        """The slice as a table in a tree: its rows, without partition columns."""
+        return slice_table(self.dataset, self.table, f"{self.experiment}@{self.date.isoformat()}")
+
+
+def all_slices(table: ResultTable, experiment: str, dataset: str = DEFAULT_DATASET) -> exp.Table:
+    """All slices of an experiment as one table in a tree, columns matched by name.
+
+    The rows carry two more columns: ``experiment`` STRING and ``date`` DATE.
+    """
+    return slice_table(dataset, table, f"{experiment}@*")
+
+
+def slice_table(dataset: str, table: ResultTable, key: str) -> exp.Table:
+    """A reference ``slices.<dataset>.<table>/<experiment>@<date or *>``, each part quoted."""
+    return exp.Table(
+        this=exp.to_identifier(f"{table}/{key}", quoted=True),
+        db=exp.to_identifier(dataset, quoted=True),
+        catalog=exp.to_identifier(SLICES_CATALOG, quoted=True),
+    )
+
+
+STATISTICS_SCHEMA = pa.schema(
+    [
+        pa.field("period", pa.string(), nullable=False),
+        pa.field("window_index", pa.int64(), nullable=False),
+        pa.field("window_start", pa.int64(), nullable=False),
+        pa.field("window_end", pa.int64(), nullable=False),
+        pa.field("analysis_basis", pa.string(), nullable=False),
+        pa.field("segment", pa.string(), nullable=False),
+        pa.field("metric", pa.string(), nullable=False),
+        pa.field("statistic", pa.string(), nullable=False),
+        # What distinguishes rows of one statistic: the decile (0.1 .. 0.9), the grid point.
+        pa.field("parameter", pa.float64()),
+        # Null in a row that says why a whole statistic has no result.
+        pa.field("branch", pa.string()),
+        # Null for one branch alone, else "difference" or "relative_uplift".
+        pa.field("comparison", pa.string()),
+        pa.field("comparison_to_branch", pa.string()),
+        pa.field("ci_width", pa.float64()),
+        pa.field("point", pa.float64()),
+        pa.field("lower", pa.float64()),
+        pa.field("upper", pa.float64()),
+        # Units that entered the number: of the branch, or of both branches of a comparison.
+        pa.field("units", pa.int64()),
+        # "<period>.<metric>" of the covariate that the number is adjusted for; null: unadjusted.
+        pa.field("covariate", pa.string()),
+        # "ok", "insufficient_data" or "failed"; the reason is null exactly when ok without remark.
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("reason", pa.string()),
+        pa.field("exception_type", pa.string()),
+    ]
+)
+
+FAILURES_SCHEMA = pa.schema(
+    [
+        pa.field("stage", pa.string(), nullable=False),
+        pa.field("message", pa.string(), nullable=False),
+        pa.field("exception_type", pa.string(), nullable=False),
+        pa.field("period", pa.string()),
+        pa.field("window_index", pa.int64()),
+        pa.field("analysis_basis", pa.string()),
+        pa.field("segment", pa.string()),
+        pa.field("metric", pa.string()),
+        pa.field("statistic", pa.string()),
+        pa.field("sql", pa.string()),
+    ]
+)
