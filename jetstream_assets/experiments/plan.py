@@ -10,12 +10,15 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import date
+from typing import TYPE_CHECKING
 
 from jetstream_assets.experiments.configuration import AnalysisConfiguration
-from jetstream_assets.experiments.experiment import Experiment
 from jetstream_assets.experiments.failures import Refusal
 from jetstream_assets.experiments.metrics import Metric, Summary
 from jetstream_assets.experiments.windows import DueWindow, Period
+
+if TYPE_CHECKING:
+    from jetstream_assets.experiments.experiment import Experiment
 
 # Raised when the meaning of a stored slice changes without its configuration changing.
 PLAN_VERSION = 1
