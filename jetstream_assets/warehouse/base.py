@@ -57,12 +57,12 @@ class Warehouse(Protocol):
     `WarehouseError` when the warehouse itself is in trouble.
     """
 
-    def query(self, tree: exp.Expression) -> pa.Table:
+    def query(self, tree: exp.Expr) -> pa.Table:
         """The rows of a query."""
         ...
 
     def replace(
-        self, target: Slice, content: exp.Expression | pa.Table, provenance: Provenance
+        self, target: Slice, content: exp.Expr | pa.Table, provenance: Provenance
     ) -> Written:
         """Put the content in the slice's place, whole and atomically; readers see old or new."""
         ...
@@ -75,10 +75,10 @@ class Warehouse(Protocol):
         """The stored slices of a table and experiment, by date."""
         ...
 
-    def dry_run(self, tree: exp.Expression) -> Estimate:
+    def dry_run(self, tree: exp.Expr) -> Estimate:
         """Check a query without running it."""
         ...
 
-    def sql(self, tree: exp.Expression) -> str:
+    def sql(self, tree: exp.Expr) -> str:
         """The statement in the warehouse's dialect, formatted for a person to read."""
         ...

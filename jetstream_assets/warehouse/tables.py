@@ -30,6 +30,7 @@ class ResultTable(StrEnum):
     STATISTICS = "statistics"
     PLAN_FAILURES = "plan_failures"
     ENROLLMENTS_FAILURES = "enrollments_failures"
+    PREENROLLMENT_METRICS_FAILURES = "preenrollment_metrics_failures"
     METRICS_FAILURES = "metrics_failures"
 
 

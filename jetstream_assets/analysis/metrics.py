@@ -1,0 +1,208 @@
+"""The metrics of a cell's windows: one query for all of them, and the culprit when it is refused.
+
+Belongs here: which slice which windows go to, reusing pre-enrollment metrics, finding the metric
+whose snippet made the warehouse refuse. Does not: the query (`sql.metrics`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jetstream_assets.analysis.enrollments import ensure_enrollments
+from jetstream_assets.analysis.slices import cell_slice, enrollment_slice, provenance
+from jetstream_assets.analysis.stage import StageResult, store_failures, stored_failures
+from jetstream_assets.errors import QueryError
+from jetstream_assets.experiments.failures import Failure, Stage
+from jetstream_assets.experiments.metrics import AnalysisBasis
+from jetstream_assets.experiments.plan import windows_fingerprint
+from jetstream_assets.sql.metrics import metric_probe, metrics_query
+from jetstream_assets.warehouse.tables import ResultTable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlglot import exp
+
+    from jetstream_assets.experiments.plan import AnalysisPlan, PlannedWindow
+    from jetstream_assets.experiments.windows import Period
+    from jetstream_assets.warehouse.base import Warehouse
+    from jetstream_assets.warehouse.tables import Slice
+
+Windows = tuple["PlannedWindow", ...]
+
+
+def compute_metrics(plan: AnalysisPlan, warehouse: Warehouse) -> StageResult:
+    """Compute the metrics of every due window, and the pre-enrollment metrics if they are missing.
+
+    Every window's rows are replaced as one slice. A metric whose SQL the warehouse refuses is left
+    out and stored as a failure; the others get their values.
+    """
+    if not plan.windows:
+        return StageResult(note=plan.idle)
+    enrolled = ensure_enrollments(plan, warehouse)
+    if enrolled.failures:
+        return _give_up(plan, warehouse, enrolled.failures)
+    parts = [_preenrollment(plan, warehouse), _observed(plan, warehouse)]
+    return StageResult(
+        written=enrolled.written + tuple(w for part in parts for w in part.written),
+        reused=enrolled.reused + tuple(s for part in parts for s in part.reused),
+        failures=tuple(f for part in parts for f in part.failures),
+    )
+
+
+def _give_up(plan: AnalysisPlan, warehouse: Warehouse, reasons: tuple[Failure, ...]) -> StageResult:
+    """No enrollments, no metrics: every metric of every due window fails for that reason."""
+    failures = tuple(
+        _failure(window, basis, name, reason.message, reason.exception_type, reason.sql)
+        for reason in reasons[:1]
+        for window, basis, name in _computations(plan, plan.windows)
+    )
+    origin = provenance(plan, windows_fingerprint(plan.settled, plan.windows))
+    failed = cell_slice(plan, ResultTable.METRICS_FAILURES)
+    store_failures(warehouse, failed, failures, origin)
+    return StageResult(failures=failures)
+
+
+def ensure_metrics(plan: AnalysisPlan, warehouse: Warehouse) -> tuple[Failure, ...]:
+    """Make sure that the metrics that this plan's statistics read are there; return their failures.
+
+    What was computed for the same plan is reused, whether it gave a table or only a reason.
+    """
+    answered = all(
+        _answered(warehouse, fingerprint, *slices) for fingerprint, slices in _wanted(plan)
+    )
+    if not answered:
+        return compute_metrics(plan, warehouse).failures
+    return tuple(
+        failure
+        for _, (_, failed) in _wanted(plan)
+        for failure in stored_failures(warehouse, failed)
+    )
+
+
+def _wanted(plan: AnalysisPlan) -> Iterator[tuple[str, tuple[Slice, Slice]]]:
+    """The fingerprint, the slice and the failures' slice of all that the plan needs."""
+    if plan.preenrollment:
+        yield (
+            windows_fingerprint(plan.settled, plan.preenrollment),
+            (
+                enrollment_slice(plan, ResultTable.PREENROLLMENT_METRICS),
+                enrollment_slice(plan, ResultTable.PREENROLLMENT_METRICS_FAILURES),
+            ),
+        )
+    if plan.observation_windows:
+        yield (
+            windows_fingerprint(plan.settled, plan.observation_windows),
+            (
+                cell_slice(plan, ResultTable.METRICS),
+                cell_slice(plan, ResultTable.METRICS_FAILURES),
+            ),
+        )
+
+
+def _answered(warehouse: Warehouse, fingerprint: str, *slices: Slice) -> bool:
+    stored = (warehouse.provenance(target) for target in slices)
+    return any(origin is not None and origin.fingerprint == fingerprint for origin in stored)
+
+
+def _preenrollment(plan: AnalysisPlan, warehouse: Warehouse) -> StageResult:
+    """Compute the pre-enrollment metrics on the date they belong to; later, make sure of them."""
+    if not plan.preenrollment:
+        return StageResult()
+    target = enrollment_slice(plan, ResultTable.PREENROLLMENT_METRICS)
+    failed = enrollment_slice(plan, ResultTable.PREENROLLMENT_METRICS_FAILURES)
+    stored = warehouse.provenance(target)
+    fingerprint = windows_fingerprint(plan.settled, plan.preenrollment)
+    if plan.date != target.date and stored is not None and stored.fingerprint == fingerprint:
+        return StageResult(reused=(target,), failures=stored_failures(warehouse, failed))
+    return _replace(plan, warehouse, plan.preenrollment, target, failed)
+
+
+def _observed(plan: AnalysisPlan, warehouse: Warehouse) -> StageResult:
+    windows = plan.observation_windows
+    target = cell_slice(plan, ResultTable.METRICS)
+    failed = cell_slice(plan, ResultTable.METRICS_FAILURES)
+    if not windows:
+        return StageResult()
+    return _replace(plan, warehouse, windows, target, failed)
+
+
+def _replace(
+    plan: AnalysisPlan, warehouse: Warehouse, windows: Windows, target: Slice, failed: Slice
+) -> StageResult:
+    """Replace a slice of metrics, without those that make the warehouse refuse.
+
+    Binding finds nearly every fault without reading a row; only a fault in the data itself (a bad
+    cast, an overflow) needs the snippets to be run one by one. What is refused even then fails as
+    a whole.
+    """
+    enrollments = enrollment_slice(plan, ResultTable.ENROLLMENTS).reference
+    origin = provenance(plan, windows_fingerprint(plan.settled, windows))
+    failures: tuple[Failure, ...] = ()
+    for check in (warehouse.dry_run, warehouse.query, None):
+        query = metrics_query(plan.settled, windows, enrollments, without=_left_out(failures))
+        try:
+            result = StageResult((warehouse.replace(target, query, origin),), failures=failures)
+            break
+        except QueryError as error:
+            failures = tuple(_culprits(plan, windows, enrollments, check, error))
+            result = StageResult(failures=failures)
+    store_failures(warehouse, failed, result.failures, origin)
+    return result
+
+
+def _culprits(
+    plan: AnalysisPlan,
+    windows: Windows,
+    enrollments: exp.Table,
+    check: Callable[[exp.Expr], object] | None,
+    refusal: QueryError,
+) -> Iterator[Failure]:
+    """The metrics that fail when checked alone; all of them when there is no check left."""
+    for window, basis, name in _computations(plan, windows):
+        try:
+            if check is None:
+                raise refusal
+            check(metric_probe(plan.settled, window, basis, name, enrollments))
+        except QueryError as error:
+            message = f"The metric {name} could not be computed: {error.problem}"
+            yield _failure(window, basis, name, message, type(error).__name__, error.sql)
+
+
+def _computations(
+    plan: AnalysisPlan, windows: Windows
+) -> Iterator[tuple[PlannedWindow, AnalysisBasis, str]]:
+    """Every (window, basis, metric) that the metrics query computes."""
+    for window in windows:
+        for basis in AnalysisBasis:
+            for name in window.metrics:
+                if basis in plan.settled.metric(name).analysis_bases:
+                    yield window, basis, name
+
+
+def _left_out(failures: tuple[Failure, ...]) -> set[tuple[Period, int, AnalysisBasis, str]]:
+    return {
+        (failure.period, failure.window_index, failure.analysis_basis, failure.metric)
+        for failure in failures
+        if failure.period and failure.window_index and failure.analysis_basis and failure.metric
+    }
+
+
+def _failure(
+    window: PlannedWindow,
+    basis: AnalysisBasis,
+    metric: str,
+    message: str,
+    exception_type: str,
+    sql: str | None,
+) -> Failure:
+    return Failure(
+        Stage.METRICS,
+        message,
+        exception_type,
+        period=window.due.period,
+        window_index=window.due.index,
+        analysis_basis=basis,
+        metric=metric,
+        sql=sql,
+    )
