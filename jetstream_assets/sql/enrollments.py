@@ -1,0 +1,178 @@
+"""Who takes part: one row per analysis unit, decided by data up to the last enrollment date.
+
+Belongs here: folding enrollment events to units, units in several branches, and putting segments
+and exposures beside them. Does not: the events themselves (`enrollment_events`, `exposures`).
+
+Nothing after the last enrollment date L is read, so the table is the same whenever it is computed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from jetstream_assets.errors import QueryError
+from jetstream_assets.experiments.configuration import SeveralBranches
+from jetstream_assets.experiments.experiment import AnalysisUnit
+from jetstream_assets.experiments.windows import AnalysisWindow
+from jetstream_assets.sql import fragments
+from jetstream_assets.sql.enrollment_events import enrollment_events
+from jetstream_assets.sql.exposures import event_exposures, signal_exposures
+from jetstream_assets.sql.segments import segments_by_source, segments_query
+
+if TYPE_CHECKING:
+    from jetstream_assets.experiments.configuration import AnalysisConfiguration
+
+UNIT_COLUMNS = ("analysis_id", "branch", "enrollment_date", "num_enrollment_events")
+BRANCH_COLUMNS = ("num_branches", "is_excluded")
+EXPOSURE_COLUMNS = ("exposure_date", "num_exposure_events")
+
+# Common table expressions share a namespace with plainly named tables that snippets may read.
+_RAW = "jetstream_raw_enrollments"
+_BRANCHES = "jetstream_unit_branches"
+_ENROLLED = "jetstream_enrolled"
+
+# Analysis windows that signals refer to begin with the first day when units are enrolled.
+_FIRST_DAY = AnalysisWindow(0, 0)
+
+
+def enrollments_query(configuration: AnalysisConfiguration) -> exp.Select:
+    """One row per unit that enrolled on dates F to L, ordered by analysis_id.
+
+    Columns: analysis_id STRING, branch STRING, enrollment_date DATE (first event),
+    num_enrollment_events INT64, num_branches INT64, is_excluded BOOL, one BOOL per segment (never
+    NULL), exposure_date DATE (NULL: not exposed), num_exposure_events INT64 (not exposed: NULL
+    with built-in events, 0 with a signal).
+
+    A unit that enrolled in several branches has one row, that of its first branch (earliest date,
+    then name); it is excluded or kept as the configuration says. Rows without id or branch are
+    dropped, and so are rows of a custom query dated outside F to L, whose windows would not be
+    complete when they are due. A custom query's repeats of (unit, branch) are folded: earliest
+    date, sum of events.
+
+    Raises:
+        QueryError: A snippet of the configuration cannot be part of a query.
+    """
+    names = [segment.name for segment in configuration.segments]
+    fragments.check_distinct(
+        [*UNIT_COLUMNS, *BRANCH_COLUMNS, *names, *EXPOSURE_COLUMNS], "enrollments"
+    )
+    query = (
+        exp.select(*_unit_columns(configuration))
+        .from_(exp.alias_(exp.to_table(_ENROLLED), "e", table=True))
+        .with_(_RAW, as_=_raw_enrollments(configuration))
+        .with_(_BRANCHES, as_=_unit_branches(configuration))
+        .with_(_ENROLLED, as_=_first_branches())
+    )
+    query = _with_segments(query, configuration)
+    return _with_exposures(query, configuration).order_by(_enrolled("analysis_id"))
+
+
+def _unit_columns(configuration: AnalysisConfiguration) -> list[exp.Expr]:
+    is_excluded = (
+        _enrolled("num_branches") > 1
+        if configuration.several_branches == SeveralBranches.EXCLUDE
+        else exp.false()
+    )
+    columns: list[exp.Expr] = [_enrolled(column) for column in (*UNIT_COLUMNS, "num_branches")]
+    return [*columns, exp.alias_(is_excluded, "is_excluded")]
+
+
+def _raw_enrollments(configuration: AnalysisConfiguration) -> exp.Query:
+    text = configuration.enrollment_query
+    if text is None:
+        return enrollment_events(configuration)
+    unit = configuration.experiment.analysis_unit
+    (other,) = set(AnalysisUnit) - {unit}
+    if other in text:
+        raise QueryError(
+            f"enrollment_query mentions {other}, but the analysis unit is {unit}; "
+            "change one of the two",
+            text,
+        )
+    return fragments.parse_query(text, "enrollment_query")
+
+
+def _unit_branches(configuration: AnalysisConfiguration) -> exp.Select:
+    """One row per unit and branch."""
+    timeline = configuration.experiment.timeline
+    day = exp.cast(_raw("enrollment_date"), exp.DType.DATE)
+    events = fragments.int64(exp.Sum(this=_raw("num_enrollment_events")))
+    unit, branch = (fragments.string(_raw(column)) for column in ("analysis_id", "branch"))
+    return (
+        exp.select(
+            exp.alias_(unit, "analysis_id"),
+            exp.alias_(branch, "branch"),
+            exp.alias_(exp.Min(this=day), "enrollment_date"),
+            exp.alias_(events, "num_enrollment_events"),
+        )
+        .from_(exp.alias_(exp.to_table(_RAW), "raw", table=True))
+        .where(
+            exp.not_(_raw("analysis_id").is_(exp.null())),
+            exp.not_(_raw("branch").is_(exp.null())),
+            fragments.between_dates(
+                day.copy(), timeline.first_enrollment_date, timeline.last_enrollment_date
+            ),
+        )
+        .group_by(unit.copy(), branch.copy())
+    )
+
+
+def _first_branches() -> exp.Select:
+    """One row per unit: its first branch, and in how many it was."""
+    unit = exp.column("analysis_id")
+    order = exp.Order(expressions=[exp.column("enrollment_date"), exp.column("branch")])
+    place = exp.Window(this=exp.RowNumber(), partition_by=[unit], order=order)
+    branches = exp.Window(this=exp.Count(this=exp.Star(), big_int=True), partition_by=[unit.copy()])
+    ranked = exp.select(
+        *UNIT_COLUMNS, exp.alias_(branches, "num_branches"), exp.alias_(place, "branch_order")
+    ).from_(_BRANCHES)
+    return (
+        exp.select(*UNIT_COLUMNS, "num_branches")
+        .from_(ranked.subquery("ranked"))
+        .where(exp.column("branch_order").eq(1))
+    )
+
+
+def _with_segments(query: exp.Select, configuration: AnalysisConfiguration) -> exp.Select:
+    values: dict[str, exp.Expr] = {}
+    for number, (source, segments) in enumerate(segments_by_source(configuration.segments).items()):
+        alias = f"segments_{number}"
+        decided = segments_query(
+            configuration.experiment, source, segments, _ENROLLED, UNIT_COLUMNS
+        )
+        query = query.join(decided.subquery(alias), on=_same_unit(alias), join_type="left")
+        for segment in segments:
+            column = exp.column(fragments.name(segment.name), table=alias)
+            value = exp.Coalesce(this=column, expressions=[exp.false()])
+            values[segment.name] = exp.alias_(value, fragments.name(segment.name))
+    return query.select(*(values[segment.name] for segment in configuration.segments))
+
+
+def _with_exposures(query: exp.Select, configuration: AnalysisConfiguration) -> exp.Select:
+    signal = configuration.exposure_signal
+    events: exp.Expr = exp.column("num_exposure_events", table="exposures")
+    if signal is None:
+        exposed = event_exposures(configuration, _ENROLLED)
+    else:
+        last = configuration.experiment.timeline.last_enrollment_date
+        exposed = signal_exposures(configuration, signal, _ENROLLED, _FIRST_DAY, last)
+        events = exp.Coalesce(this=events, expressions=[exp.convert(0)])
+    return query.join(
+        exposed.subquery("exposures"), on=_same_unit("exposures"), join_type="left"
+    ).select(
+        exp.column("exposure_date", table="exposures"), exp.alias_(events, "num_exposure_events")
+    )
+
+
+def _same_unit(alias: str) -> exp.Expr:
+    return exp.column("analysis_id", table=alias).eq(_enrolled("analysis_id"))
+
+
+def _enrolled(column: str) -> exp.Column:
+    return exp.column(column, table="e")
+
+
+def _raw(column: str) -> exp.Column:
+    return exp.column(column, table="raw")
