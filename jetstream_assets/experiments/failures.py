@@ -27,6 +27,8 @@ class RefusalKind(StrEnum):
     ENROLLMENT_NOT_COMPLETE = "EnrollmentNotCompleteException"
     ENROLLMENT_TOO_LONG = "EnrollmentLongerThanAnalysisException"
     CONFIGURATION = "ConfigurationException"
+    UNREADABLE_RECORD = "UnreadableRecordException"
+    UNKNOWN_EXPERIMENT = "UnknownExperimentException"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,144 @@
+"""The corridor: plan, enrollments, daily aggregates, metrics, statistics, export.
+
+Belongs here: which asset depends on which, and what each one calls. Does not: anything that could
+be said without Dagster; an asset is plan in, one call down, metadata out.
+
+Every asset shares one partition space, and one run may hold several cells of it; each asset then
+goes through them by date.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from dagster import (
+    AssetExecutionContext,
+    AssetIn,
+    AssetKey,
+    AssetsDefinition,
+    PartitionsDefinition,
+    asset,
+)
+
+from jetstream_assets.orchestration.metadata import (
+    Metadata,
+    plan_metadata,
+    published_metadata,
+    stage_metadata,
+)
+from jetstream_assets.orchestration.partitions import BACKFILL, Cell, cells
+from jetstream_assets.orchestration.plan_store import Plans
+from jetstream_assets.orchestration.resources import (
+    DocumentsResource,
+    InputsResource,
+    WarehouseResource,
+)
+from jetstream_assets.orchestration.statistics import statistics_asset
+
+PLANS = {"plans": AssetIn("analysis_plan", input_manager_key="plans")}
+
+
+def corridor(partitions: PartitionsDefinition[str], shards: int) -> list[AssetsDefinition]:
+    """All assets, over one partition space, with the statistics cut into a number of shards."""
+    return [
+        _analysis_plan(partitions),
+        _enrollments(partitions),
+        _daily_aggregates(partitions),
+        _metrics(partitions),
+        statistics_asset(partitions, shards),
+        _statistics_export(partitions),
+    ]
+
+
+def _cell_asset(
+    partitions: PartitionsDefinition[str],
+    **options: Any,  # noqa: ANN401  # passed on to Dagster, which checks them
+) -> Callable[[Callable[..., Any]], AssetsDefinition]:
+    """An asset of the corridor: in the shared partition space, all asked dates in one run."""
+    decorator = asset(
+        partitions_def=partitions, backfill_policy=BACKFILL, group_name="analysis", **options
+    )
+    return cast("Callable[[Callable[..., Any]], AssetsDefinition]", decorator)
+
+
+def note(context: AssetExecutionContext, cell: Cell, metadata: Metadata) -> None:
+    """Record metadata for one cell of a run."""
+    context.add_asset_metadata(metadata, partition_key=cell.key)
+
+
+def _analysis_plan(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
+    @_cell_asset(partitions, io_manager_key="plans", kinds={"python"})
+    def analysis_plan(
+        context: AssetExecutionContext, inputs: InputsResource, warehouse: WarehouseResource
+    ) -> Plans:
+        """What is due for an experiment on a date: windows, metrics, summaries; or a refusal."""
+        from jetstream_assets.analysis.refusals import store_refusal  # noqa: PLC0415
+
+        planner, tables = inputs.planner(), warehouse.open()
+        plans = [planner.plan(cell.slug, cell.date) for cell in cells(context)]
+        for plan in plans:
+            store_refusal(plan, tables)
+            note(context, Cell(plan.slug, plan.date), plan_metadata(plan))
+        return plans
+
+    return analysis_plan
+
+
+def _enrollments(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
+    @_cell_asset(partitions, ins=PLANS, kinds={"table"})
+    def enrollments(
+        context: AssetExecutionContext, plans: Plans, warehouse: WarehouseResource
+    ) -> None:
+        """One row an analysis unit: branch, enrollment and exposure dates, segments."""
+        from jetstream_assets.analysis.enrollments import compute_enrollments  # noqa: PLC0415
+
+        tables = warehouse.open()
+        for plan in plans:
+            result = compute_enrollments(plan, tables)
+            note(context, Cell(plan.slug, plan.date), stage_metadata(result))
+
+    return enrollments
+
+
+def _daily_aggregates(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
+    @_cell_asset(partitions, ins=PLANS, deps=[AssetKey("enrollments")], kinds={"table"})
+    def daily_aggregates(context: AssetExecutionContext, plans: Plans) -> None:
+        """The place of per-day states that windows are rolled up from; passes through today."""
+        for plan in plans:
+            sentence = plan.idle or "Passed through: the metrics read their sources themselves."
+            note(context, Cell(plan.slug, plan.date), {"note": sentence})
+
+    return daily_aggregates
+
+
+def _metrics(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
+    @_cell_asset(partitions, ins=PLANS, deps=[AssetKey("daily_aggregates")], kinds={"table"})
+    def metrics(context: AssetExecutionContext, plans: Plans, warehouse: WarehouseResource) -> None:
+        """One row a unit, window and analysis basis, with every metric that is due."""
+        from jetstream_assets.analysis.metrics import compute_metrics  # noqa: PLC0415
+
+        tables = warehouse.open()
+        for plan in plans:
+            result = compute_metrics(plan, tables)
+            note(context, Cell(plan.slug, plan.date), stage_metadata(result))
+
+    return metrics
+
+
+def _statistics_export(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
+    @_cell_asset(partitions, ins=PLANS, deps=[AssetKey("statistics")], kinds={"json"})
+    def statistics_export(
+        context: AssetExecutionContext,
+        plans: Plans,
+        warehouse: WarehouseResource,
+        documents: DocumentsResource,
+    ) -> None:
+        """Statistics, metadata and errors of an experiment as JSON documents."""
+        from jetstream_assets.report.publish import publish_results  # noqa: PLC0415
+
+        tables, store, started = warehouse.open(), documents.open(), datetime.now(UTC)
+        for plan in plans:
+            published = publish_results(plan, tables, store, started)
+            note(context, Cell(plan.slug, plan.date), published_metadata(published))
+
+    return statistics_export

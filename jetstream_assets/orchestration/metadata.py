@@ -1,0 +1,87 @@
+"""What a step did, as metadata that a person reads beside the asset in the UI.
+
+Belongs here: the mapping from results to Dagster's metadata values. Does not: the Markdown itself
+(`report.markdown`).
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from dagster import MetadataValue
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from jetstream_assets.analysis.stage import StageResult
+    from jetstream_assets.experiments.plan import AnalysisPlan
+    from jetstream_assets.report.store import Published
+
+Metadata = dict[str, MetadataValue[Any] | str]
+
+_ROWS_SHOWN = 40
+
+
+def plan_metadata(plan: "AnalysisPlan") -> Metadata:
+    """What is due, or why nothing is."""
+    from jetstream_assets.report.markdown import plan_markdown  # noqa: PLC0415
+
+    metadata: Metadata = {
+        "plan": MetadataValue.md(plan_markdown(plan)),
+        "windows": MetadataValue.int(len(plan.windows)),
+        "summaries": MetadataValue.int(sum(len(w.summaries) for w in plan.windows)),
+        "refused": MetadataValue.bool(plan.refusal is not None),
+    }
+    if plan.idle:
+        metadata["note"] = plan.idle
+    return metadata
+
+
+def stage_metadata(result: "StageResult") -> Metadata:
+    """Rows, bytes, seconds, statements and failures of a step."""
+    from jetstream_assets.report.markdown import failures_markdown  # noqa: PLC0415
+
+    metadata: Metadata = {
+        "rows": MetadataValue.int(result.rows),
+        "failures": MetadataValue.int(len(result.failures)),
+    }
+    if result.written:
+        metadata |= _written_metadata(result)
+    if result.reused:
+        reused = ", ".join(f"{s.table} of {s.date}" for s in result.reused)
+        metadata["reused"] = reused
+    if result.failures:
+        metadata["reasons"] = MetadataValue.md(failures_markdown(result.failures))
+    if result.note:
+        metadata["note"] = result.note
+    return metadata
+
+
+def statistics_metadata(result: "StageResult", rows: "pa.Table") -> Metadata:
+    """The step's own metadata, the rows by status, and the first results."""
+    from jetstream_assets.report.markdown import statistics_markdown  # noqa: PLC0415
+
+    metadata = stage_metadata(result)
+    for count in rows.group_by("status").aggregate([("status", "count")]).to_pylist():
+        metadata[f"rows_{count['status']}"] = MetadataValue.int(count["status_count"])
+    if rows.num_rows:
+        metadata["results"] = MetadataValue.md(statistics_markdown(rows, _ROWS_SHOWN))
+    return metadata
+
+
+def published_metadata(published: "Sequence[Published]") -> Metadata:
+    """Where each document is and what publishing did to it."""
+    return {
+        document.name: MetadataValue.text(f"{document.result}: {document.location}")
+        for document in published
+    }
+
+
+def _written_metadata(result: "StageResult") -> Metadata:
+    statements = "\n\n".join(f"```sql\n{w.sql}\n```" for w in result.written if w.sql)
+    return {
+        "bytes_read": MetadataValue.int(sum(w.bytes_read for w in result.written)),
+        "bytes_written": MetadataValue.int(sum(w.bytes_written for w in result.written)),
+        "seconds": MetadataValue.float(round(sum(w.seconds for w in result.written), 3)),
+        "sql": MetadataValue.md(statements),
+    }

@@ -1,0 +1,73 @@
+"""What assets reach the outside world through; each resource is a thin factory of plain Python.
+
+Belongs here: opening a warehouse, the inputs, the document store. Does not: what is done with them.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dagster import ConfigurableResource
+
+from jetstream_assets.orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    from jetstream_assets.config.planning import Planner
+    from jetstream_assets.report.store import DocumentStore
+    from jetstream_assets.warehouse.base import Warehouse
+
+
+class WarehouseResource(ConfigurableResource):  # type: ignore[type-arg]  # yields itself
+    """The embedded warehouse: DuckDB over a folder of Parquet."""
+
+    root: str
+
+    def open(self) -> "Warehouse":
+        """The warehouse."""
+        from jetstream_assets.warehouse.duckdb_parquet import (  # noqa: PLC0415  # loads DuckDB
+            DuckDBParquetWarehouse,
+        )
+
+        return DuckDBParquetWarehouse(Path(self.root))
+
+
+class InputsResource(ConfigurableResource):  # type: ignore[type-arg]  # yields itself
+    """The experiments' records and the configuration repository."""
+
+    experiments: str
+    configuration: str
+    configuration_ref: str | None = None
+    strict: bool = False
+
+    def planner(self) -> "Planner":
+        """Read records and configuration, as they are now."""
+        from jetstream_assets.config.planning import open_planner  # noqa: PLC0415  # loads sqlglot
+
+        return open_planner(
+            self.experiments, self.configuration, ref=self.configuration_ref, strict=self.strict
+        )
+
+
+class DocumentsResource(ConfigurableResource):  # type: ignore[type-arg]  # yields itself
+    """The folder that exported documents and plans are published to."""
+
+    root: str
+
+    def open(self) -> "DocumentStore":
+        """The store."""
+        from jetstream_assets.report.folder_store import FolderDocumentStore  # noqa: PLC0415
+
+        return FolderDocumentStore(Path(self.root))
+
+
+def resources(settings: Settings) -> dict[str, object]:
+    """All resources of the code location, by the names that assets ask for."""
+    return {
+        "warehouse": WarehouseResource(root=str(settings.warehouse)),
+        "inputs": InputsResource(
+            experiments=settings.experiments,
+            configuration=settings.configuration,
+            configuration_ref=settings.configuration_ref,
+            strict=settings.strict,
+        ),
+        "documents": DocumentsResource(root=str(settings.output)),
+    }

@@ -1,0 +1,71 @@
+"""Where things are and how much of the machine to use: the settings of a code location.
+
+Belongs here: what differs between a laptop, a test and production, read from ``JETSTREAM_...``
+environment variables or given by the command line. Does not: anything about one experiment; that
+is in its configuration file.
+"""
+
+import os
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Executor(StrEnum):
+    """How the steps of a run are executed."""
+
+    DASK = "dask"
+    IN_PROCESS = "in-process"
+
+
+class Settings(BaseSettings):
+    """Settings of a code location; every field can be set by ``JETSTREAM_<FIELD>``."""
+
+    model_config = SettingsConfigDict(env_prefix="JETSTREAM_", frozen=True)
+
+    configuration: str = Field(
+        ".jetstream/demo/configuration",
+        description="Directory or git repository (path or URL) that holds the TOML configuration.",
+    )
+    configuration_ref: str | None = Field(
+        None, description="Branch, tag or commit of the configuration; default: what is there."
+    )
+    experiments: str = Field(
+        ".jetstream/demo/experiments.json",
+        description="File or URL of the experiments' records in Experimenter's JSON shape.",
+    )
+    warehouse: Path = Field(
+        Path(".jetstream/demo/warehouse"),
+        description="Folder of Parquet tables, <dataset>/<table>/; results are written there too.",
+    )
+    output: Path = Field(
+        Path(".jetstream/demo/output"), description="Folder for exported documents."
+    )
+    first_date: date = Field(
+        date(2024, 1, 1), description="First date of the date partitions; keep it recent."
+    )
+    strict: bool = Field(
+        default=False, description="Refuse a configuration with unknown keys instead of warning."
+    )
+    executor: Executor = Field(Executor.DASK, description="Executor of the assets' steps.")
+    shards: int = Field(
+        default=4, ge=1, le=64, description="Parts into which the statistics of a run are cut."
+    )
+    workers: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        description="Worker processes of the Dask executor; default: one a core.",
+    )
+
+    def absolute(self) -> "Settings":
+        """The same settings with local paths made absolute, for processes started elsewhere."""
+        paths = {"warehouse": self.warehouse.resolve(), "output": self.output.resolve()}
+        local = {
+            name: str(Path(location).resolve())
+            for name in ("configuration", "experiments")
+            if Path(location := getattr(self, name)).exists()
+        }
+        return self.model_copy(update=paths | local)
