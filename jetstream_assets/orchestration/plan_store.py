@@ -60,12 +60,18 @@ def load_plan(store: "DocumentStore", cell: Cell) -> AnalysisPlan:
     Raises:
         WarehouseError: There is none; the message says what to materialize.
     """
-    body = store.read(plan_name(cell))
-    if body is None:
+    plan = find_plan(store, cell)
+    if plan is None:
         raise WarehouseError(
             f"There is no plan of {cell.slug} on {cell.date}. Materialize analysis_plan first."
         )
-    return _PLAN.validate_json(body)
+    return plan
+
+
+def find_plan(store: "DocumentStore", cell: Cell) -> AnalysisPlan | None:
+    """The stored plan of a cell, or None when there is none."""
+    body = store.read(plan_name(cell))
+    return None if body is None else _PLAN.validate_json(body)
 
 
 def plan_name(cell: Cell) -> str:

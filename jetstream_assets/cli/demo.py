@@ -1,0 +1,69 @@
+"""`jetstream demo`: generate telemetry with a known truth and analyse it, in one command.
+
+Belongs here: the demo's order of events and what it prints at the end. Does not: its content
+(`simulation`).
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jetstream_assets.cli.console import EXIT_INCOMPLETE, console, progress, readable_errors
+from jetstream_assets.cli.request import cells_of_all_dates, latest_complete_day
+from jetstream_assets.cli.run import analyse
+from jetstream_assets.config.planning import open_planner
+from jetstream_assets.orchestration.settings import Executor, Settings
+from jetstream_assets.simulation.demo import write_demo
+
+if TYPE_CHECKING:
+    from jetstream_assets.simulation.demo import Demo
+
+
+def demo(
+    *,
+    folder: Annotated[
+        Path, typer.Option(help="Where the demo's data and results are written.")
+    ] = Path(".jetstream/demo"),
+    executor: Annotated[
+        Executor, typer.Option(help="Run the steps in Dask worker processes, or in this one.")
+    ] = Executor.DASK,
+    only_data: Annotated[
+        bool, typer.Option("--only-data", help="Generate the data and analyse nothing.")
+    ] = False,
+) -> None:
+    """Generate demo telemetry, analyse the demo experiments, and say where the results are."""
+    with readable_errors():
+        written = _generate(folder)
+        if only_data:
+            return
+        settings = Settings(
+            configuration=str(written.configuration),
+            experiments=str(written.experiments),
+            warehouse=written.warehouse,
+            output=folder / "output",
+            executor=executor,
+        )
+        planner = open_planner(settings.experiments, settings.configuration)
+        request = cells_of_all_dates(planner, [], latest_complete_day())
+        is_complete = analyse(settings, request)
+    _say_where(settings)
+    raise typer.Exit(0 if is_complete else EXIT_INCOMPLETE)
+
+
+def _generate(folder: Path) -> "Demo":
+    with progress() as bar:
+        task = bar.add_task("generating telemetry", total=None)
+
+        def on_progress(_: str, done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        return write_demo(folder, on_progress=on_progress)
+
+
+def _say_where(settings: Settings) -> None:
+    console.print("[bold]Where the results are[/bold]")
+    console.print(f"  JSON documents  {settings.output}/statistics, metadata, errors")
+    console.print(f"  tables          {settings.warehouse}/jetstream/<table>/ (Parquet)")
+    console.print("  in the terminal jetstream results --slug <slug>")
+    console.print("  in the browser  make dev, then http://127.0.0.1:3000/asset-groups")

@@ -1,0 +1,41 @@
+"""The command's entry point and its sub-commands.
+
+Belongs here: the list of commands. Does not: what each does (`run`, `results`, `demo`).
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from jetstream_assets.cli import demo, results, run
+
+app = typer.Typer(
+    name="jetstream",
+    help="Analyse A/B experiments: from their definition and TOML to statistics and JSON.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command(no_args_is_help=True, epilog=run.EPILOG)(run.run)
+app.command(no_args_is_help=True, epilog=results.EPILOG)(results.results)
+app.command()(demo.demo)
+
+
+@app.callback()
+def _options(
+    *,
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    if show_version:
+        typer.echo(f"jetstream {version('jetstream-assets')}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,81 @@
+"""`jetstream results`: the statistics of an experiment as a table in the terminal.
+
+Belongs here: filters and printing. Does not: number formatting (`report.terminal`).
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlglot import exp
+
+from jetstream_assets.cli.console import EXIT_USAGE, console, errors, readable_errors
+from jetstream_assets.experiments.windows import Period
+from jetstream_assets.orchestration.resources import WarehouseResource
+from jetstream_assets.orchestration.settings import Settings
+from jetstream_assets.report.terminal import statistics_table
+from jetstream_assets.warehouse.tables import DEFAULT_DATASET, ResultTable, all_slices
+
+EPILOG = """[bold]Examples[/bold]
+
+jetstream results --warehouse data --slug my-experiment
+
+jetstream results --warehouse data --slug my-experiment --period weekly --metric search_count"""
+
+PERIOD_NAMES = {period.suffix: period for period in Period} | {p.value: p for p in Period}
+
+
+def results(
+    *,
+    slug: Annotated[str, typer.Option(help="The experiment slug.")],
+    period: Annotated[
+        str | None, typer.Option(help=f"One of: {', '.join(p.suffix for p in Period)}.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="Only this metric.")] = None,
+    segment: Annotated[str, typer.Option(help="Segment of the units.")] = "all",
+    warehouse: Annotated[
+        Path | None, typer.Option(help="Folder of Parquet tables. [default: the demo's]")
+    ] = None,
+    dataset: Annotated[str, typer.Option(help="Dataset of the results.")] = DEFAULT_DATASET,
+) -> None:
+    """Show the statistics of an experiment: the newest window of each period."""
+    root = warehouse or Settings().warehouse
+    wanted = _period(period)
+    with readable_errors():
+        tables = WarehouseResource(root=str(root)).open()
+        if not tables.slices(ResultTable.STATISTICS, slug, dataset):
+            errors.print(f"There are no statistics of {slug!r} in {root}. Run it first.")
+            raise typer.Exit(EXIT_USAGE)
+        query = _query(slug, dataset, wanted, metric, segment)
+        rows = tables.query(query)
+    if not rows.num_rows:
+        errors.print("No rows match. Leave out --period, --metric or --segment to see all.")
+        raise typer.Exit(EXIT_USAGE)
+    console.print(statistics_table(rows))
+
+
+def _period(name: str | None) -> Period | None:
+    if name is None:
+        return None
+    if name not in PERIOD_NAMES:
+        allowed = ", ".join(period.suffix for period in Period)
+        raise typer.BadParameter(f"{name!r} is not a period. Allowed: {allowed}.")
+    return PERIOD_NAMES[name]
+
+
+def _query(
+    slug: str, dataset: str, period: Period | None, metric: str | None, segment: str
+) -> exp.Select:
+    """The rows of the newest window of each period that pass the filters."""
+    newest = exp.Max(this=exp.column("window_index"))
+    newest_of_period = exp.Window(this=newest, partition_by=[exp.column("period")])
+    query = (
+        exp.select("*")
+        .from_(all_slices(ResultTable.STATISTICS, slug, dataset))
+        .where(exp.column("segment").eq(segment))
+        .qualify(exp.column("window_index").eq(newest_of_period))
+    )
+    for column, value in (("period", period), ("metric", metric)):
+        if value is not None:
+            query = query.where(exp.column(column).eq(str(value)))
+    return query

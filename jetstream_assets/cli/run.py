@@ -1,0 +1,187 @@
+"""`jetstream run`: analyse experiments on dates, and say what was computed and what was not.
+
+Belongs here: the command's options, its progress and its table. Does not: which cells are selected
+(`request`), running them (`orchestration.launch`).
+"""
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from dagster import DagsterInstance
+
+from jetstream_assets.cli.console import EXIT_INCOMPLETE, console, errors, progress, readable_errors
+from jetstream_assets.cli.request import (
+    Request,
+    cells_of_all_dates,
+    cells_of_days,
+    checked_dates,
+    latest_complete_day,
+    named_cells,
+)
+from jetstream_assets.config.planning import open_planner
+from jetstream_assets.errors import ExperimentError
+from jetstream_assets.orchestration.launch import RunOutcome, open_instance, run_cells
+from jetstream_assets.orchestration.plan_store import find_plan
+from jetstream_assets.orchestration.resources import DocumentsResource, WarehouseResource
+from jetstream_assets.orchestration.settings import Executor, Settings
+from jetstream_assets.report.cells import CellOutcome
+from jetstream_assets.report.outcomes import cell_outcome
+from jetstream_assets.report.terminal import outcome_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from jetstream_assets.config.planning import Planner
+    from jetstream_assets.orchestration.partitions import Cell
+
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
+
+EPILOG = """[bold]Examples[/bold]
+
+jetstream run --config metric-hub --experiments experiments.json --warehouse data --output results
+--date 2026-03-14
+
+jetstream run --config https://example.org/metric-hub.git --experiments
+https://experimenter.example.org/api/v8/experiments/ --warehouse data --output results
+--slug my-experiment --all-dates"""
+
+
+def run(  # options are its business
+    *,
+    config: Annotated[
+        str, typer.Option(help="Directory or git repository (path or URL) with the TOML files.")
+    ],
+    experiments: Annotated[
+        str, typer.Option(help="JSON file or URL with the experiments' records.")
+    ],
+    warehouse: Annotated[
+        Path, typer.Option(help="Folder of Parquet tables: <dataset>/<table>/*.parquet.")
+    ],
+    output: Annotated[Path, typer.Option(help="Folder for the JSON documents.")],
+    slug: Annotated[
+        list[str] | None, typer.Option(help="Only this experiment; may be given several times.")
+    ] = None,
+    date: Annotated[Day, typer.Option(help="Analyse this date (its data is complete).")] = None,
+    from_: Annotated[Day, typer.Option("--from", help="First of several dates.")] = None,
+    to: Annotated[Day, typer.Option("--to", help="Last of several dates, inclusive.")] = None,
+    all_dates: Annotated[
+        bool, typer.Option("--all-dates", help="Every date from launch to end, or to yesterday.")
+    ] = False,
+    executor: Annotated[
+        Executor, typer.Option(help="Run the steps in Dask worker processes, or in this one.")
+    ] = Executor.DASK,
+    ref: Annotated[
+        str | None, typer.Option(help="Branch, tag or commit of a configuration repository.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse unknown configuration keys.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show the runs' log.")] = False,
+) -> None:
+    """Analyse experiments: enrollments, metrics, statistics and JSON documents.
+
+    Without --slug the experiments that a daily run would pick for the date are analysed.
+    Exits with 0 when every asked cell has results or a stored reason, with 1 when one has neither,
+    and with 2 when the request itself is wrong.
+    """
+    settings = Settings(
+        configuration=config,
+        configuration_ref=ref,
+        experiments=experiments,
+        warehouse=warehouse,
+        output=output,
+        strict=strict,
+        executor=executor,
+    )
+    with readable_errors():
+        planner = open_planner(experiments, config, ref=ref, strict=strict)
+        request = _request(planner, slug or [], date, from_, to, all_dates=all_dates)
+        is_complete = analyse(settings, request, verbose=verbose)
+    raise typer.Exit(0 if is_complete else EXIT_INCOMPLETE)
+
+
+def analyse(settings: Settings, request: Request, *, verbose: bool = False) -> bool:
+    """Run the cells, print what became of them, and say whether each has results or a reason."""
+    for left_out in request.excluded:
+        errors.print(f"left out: {left_out.slug}: {left_out.reason}", markup=False)
+    if not request.cells:
+        errors.print("Nothing to analyse.")
+        return True
+    settings = _including(settings.absolute(), request.cells)
+    runs = _run(settings, request.cells, verbose=verbose)
+    outcomes = list(_outcomes(settings, request.cells, runs))
+    console.print(outcome_table(outcomes))
+    for failed in (run for run in runs if not run.succeeded):
+        for sentence in failed.errors or ("The run failed; --verbose shows its log.",):
+            errors.print(f"{failed.slug}: {sentence}", markup=False, style="red")
+    return all(outcome.state != "failed" for outcome in outcomes) and all(r.succeeded for r in runs)
+
+
+def _request(
+    planner: "Planner",
+    slugs: list[str],
+    on: datetime | None,
+    first: datetime | None,
+    last: datetime | None,
+    *,
+    all_dates: bool,
+) -> Request:
+    latest = latest_complete_day()
+    if (on is not None) + (first is not None or last is not None) + all_dates != 1:
+        raise ExperimentError(
+            "Say which dates to analyse by exactly one of --date D, --from D --to D, --all-dates."
+        )
+    if all_dates:
+        return cells_of_all_dates(planner, slugs, latest)
+    if on is None and (first is None or last is None):
+        raise ExperimentError("--from and --to belong together: give the other one, too.")
+    start, end = on or first, on or last
+    if start is None or end is None:
+        raise AssertionError  # the checks above leave no such case
+    dates = checked_dates(start.date(), end.date(), latest)
+    return named_cells(planner, slugs, dates) if slugs else cells_of_days(planner, dates)
+
+
+def _including(settings: Settings, cells: "Sequence[Cell]") -> Settings:
+    """The settings with a first date that includes every cell."""
+    first = min(settings.first_date, *(cell.date for cell in cells), settings.first_date)
+    return settings.model_copy(update={"first_date": first})
+
+
+def _run(settings: Settings, cells: "Sequence[Cell]", *, verbose: bool) -> list[RunOutcome]:
+    # Plan, enrollments, daily aggregates, metrics, the shards, their storing, export.
+    steps = 6 + settings.shards
+    with _instance(settings) as instance, progress() as bar:
+        total = steps * len({cell.slug for cell in cells})
+        task = bar.add_task("starting", total=total)
+
+        def on_step(slug: str, step: str) -> None:
+            bar.update(task, advance=1, description=f"{slug}: {step.rpartition('.')[2]}")
+
+        level = "INFO" if verbose else "CRITICAL"
+        return list(run_cells(settings, instance, cells, on_step=on_step, log_level=level))
+
+
+def _instance(settings: Settings) -> DagsterInstance:
+    """The instance of DAGSTER_HOME, where the UI shows the runs, or one beside the documents."""
+    if os.environ.get("DAGSTER_HOME"):
+        return DagsterInstance.get()
+    return open_instance(settings.output / ".dagster")
+
+
+def _outcomes(
+    settings: Settings, cells: "Sequence[Cell]", runs: "Sequence[RunOutcome]"
+) -> "Iterator[CellOutcome]":
+    store = DocumentsResource(root=str(settings.output)).open()
+    warehouse = WarehouseResource(root=str(settings.warehouse)).open()
+    planned = {run.slug for run in runs if run.plan_is_fresh}
+    for cell in cells:
+        plan = find_plan(store, cell) if cell.slug in planned else None
+        if plan is None:
+            reason = "It has no plan: the run stopped before it was made."
+            yield CellOutcome(cell.slug, cell.date, 0, "", (), "failed", reason)
+        else:
+            yield cell_outcome(plan, warehouse)
