@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import TypeAdapter
+
+from jetstream_assets.experiments.experiment import Branch
+from jetstream_assets.experiments.metrics import AnalysisBasis, Segment, SegmentDataSource
+from jetstream_assets.experiments.plan import (
+    AnalysisPlan,
+    enrollments_fingerprint,
+    make_plan,
+    statistics_fingerprint,
+    windows_fingerprint,
+)
+from jetstream_assets.experiments.windows import Period
+from jetstream_assets_tests.builders import (
+    adjusted,
+    make_configuration,
+    make_experiment,
+    make_metric,
+    make_summary,
+)
+
+if TYPE_CHECKING:
+    from jetstream_assets.experiments.configuration import AnalysisConfiguration
+
+LAST_ENROLLMENT = date(2024, 1, 8)
+FIRST_WEEK = date(2024, 1, 14)
+
+
+def _due(plan: AnalysisPlan) -> list[tuple[Period, int]]:
+    return [(window.due.period, window.due.index) for window in plan.windows]
+
+
+def test_a_plan_lists_what_is_due_of_the_configured_periods() -> None:
+    plan = make_plan(make_configuration(), FIRST_WEEK)
+    assert _due(plan) == [(Period.DAY, 7), (Period.WEEK, 1)]
+    assert plan.windows[1].metrics == ("clicks", "hours")
+    assert plan.idle == ""
+
+
+@pytest.mark.parametrize(
+    ("on", "sentence"),
+    [
+        (date(2023, 12, 1), "units enroll until 2024-01-08"),
+        (date(2024, 1, 7), "units enroll until 2024-01-08"),
+        (date(2024, 1, 9), "no window of the configured periods \\(weekly\\) ends"),
+    ],
+)
+def test_a_plan_with_nothing_due_says_why(on: date, sentence: str) -> None:
+    weekly = make_configuration({Period.WEEK: (make_summary("clicks"),)})
+    plan = make_plan(weekly, on)
+    assert plan.windows == ()
+    assert plan.preenrollment == ()
+    assert re.search(sentence, plan.idle)
+
+
+def test_a_covariate_brings_its_preenrollment_window_on_every_date_that_uses_it() -> None:
+    configuration = make_configuration({Period.WEEK: (adjusted("clicks"),)})
+    for week in range(1, 4):
+        plan = make_plan(configuration, FIRST_WEEK + timedelta(days=7 * (week - 1)))
+        (before,) = plan.preenrollment
+        assert _due(plan) == [(Period.WEEK, week)]
+        assert (before.due.period, before.metrics) == (Period.PREENROLLMENT_WEEK, ("clicks",))
+
+
+def test_all_dates_ask_for_the_same_preenrollment_slice() -> None:
+    listed = {
+        Period.WEEK: (adjusted("clicks"),),
+        Period.PREENROLLMENT_WEEK: (make_summary("hours"),),
+    }
+    configuration = make_configuration(listed, (make_metric("clicks"), make_metric("hours")))
+    plans = [make_plan(configuration, on) for on in (LAST_ENROLLMENT, FIRST_WEEK)]
+    fingerprints = {windows_fingerprint(configuration, plan.preenrollment) for plan in plans}
+    assert [plan.preenrollment[0].metrics for plan in plans] == [("clicks", "hours")] * 2
+    assert len(fingerprints) == 1
+
+
+def test_a_ratio_brings_the_metrics_it_depends_on() -> None:
+    ratio = replace(
+        make_metric("rate"),
+        data_source=None,
+        select_expression=None,
+        depends_on=("clicks", "views"),
+    )
+    configuration = make_configuration(
+        {Period.WEEK: (make_summary("rate", "population_ratio"),)},
+        (make_metric("clicks"), ratio, make_metric("views")),
+    )
+    (window,) = make_plan(configuration, FIRST_WEEK).windows
+    assert window.metrics == ("clicks", "views")
+
+
+def test_a_plan_survives_its_journey_as_json() -> None:
+    configuration = make_configuration({Period.WEEK: (adjusted("clicks"),)})
+    plan = make_plan(configuration, FIRST_WEEK)
+    adapter = TypeAdapter(AnalysisPlan)
+    assert adapter.validate_json(adapter.dump_json(plan)) == plan
+
+
+SEGMENT = Segment("heavy", SegmentDataSource("usage", "telemetry.usage"), "SUM(hours) > 3")
+ENROLLMENT_CHANGES = [
+    {"segments": (SEGMENT,)},
+    {"enrollment_query": "SELECT 1"},
+    {"sample_size": 10},
+    {"experiment": make_experiment(enrollment_period=8)},
+    {"experiment": make_experiment(start_date=date(2024, 1, 2))},
+]
+OTHER_CHANGES = [
+    {"commit": "def456"},
+    {"warnings": ("a sentence",)},
+    {"experiment": make_experiment(end_date=date(2024, 3, 1))},
+    {"experiment": make_experiment(reference_branch="treatment")},
+]
+
+
+@pytest.mark.parametrize("change", ENROLLMENT_CHANGES)
+def test_what_decides_enrollments_changes_every_fingerprint(change: dict[str, object]) -> None:
+    before, after = make_configuration(), make_configuration(**change)  # type: ignore[arg-type]
+    assert enrollments_fingerprint(before) != enrollments_fingerprint(after)
+    windows = make_plan(before, FIRST_WEEK).windows
+    assert windows_fingerprint(before, windows) != windows_fingerprint(after, windows)
+
+
+@pytest.mark.parametrize("change", OTHER_CHANGES)
+def test_what_decides_no_number_changes_no_fingerprint(change: dict[str, object]) -> None:
+    assert _fingerprints(make_configuration()) == _fingerprints(
+        make_configuration(**change)  # type: ignore[arg-type]
+    )
+
+
+def test_names_for_people_change_no_fingerprint_of_metrics() -> None:
+    renamed = make_metric("clicks", friendly_name="Clicks", description="How often")
+    listed = {Period.WEEK: (make_summary("clicks"),)}
+    before, after = make_configuration(listed), make_configuration(listed, (renamed,))
+    assert _fingerprints(before) == _fingerprints(after)
+
+
+def test_a_changed_statistic_leaves_the_metrics_as_they_are() -> None:
+    before = make_configuration({Period.WEEK: (make_summary("clicks"),)})
+    after = make_configuration({Period.WEEK: (make_summary("clicks", "deciles"),)})
+    assert _fingerprints(before)[:2] == _fingerprints(after)[:2]
+    assert _fingerprints(before)[2] != _fingerprints(after)[2]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"select_expression": "MAX(clicks)"},
+        {"analysis_bases": (AnalysisBasis.ENROLLMENTS,)},
+    ],
+)
+def test_a_changed_metric_changes_metrics_and_statistics(change: dict[str, object]) -> None:
+    listed = {Period.WEEK: (make_summary("clicks"),)}
+    before = _fingerprints(make_configuration(listed))
+    after = _fingerprints(
+        make_configuration(listed, (replace(make_metric("clicks"), **change),))  # type: ignore[arg-type]
+    )
+    assert before[0] == after[0]
+    assert before[1] != after[1]
+    assert before[2] != after[2]
+
+
+def test_a_new_branch_changes_the_statistics_alone() -> None:
+    branches = (Branch("control"), Branch("treatment"), Branch("other"))
+    after = make_configuration(experiment=make_experiment(branches=branches))
+    assert _fingerprints(make_configuration())[:2] == _fingerprints(after)[:2]
+    assert _fingerprints(make_configuration())[2] != _fingerprints(after)[2]
+
+
+def _fingerprints(configuration: AnalysisConfiguration) -> tuple[str, str, str]:
+    plan = make_plan(configuration, FIRST_WEEK)
+    return (
+        enrollments_fingerprint(configuration),
+        windows_fingerprint(configuration, plan.windows),
+        statistics_fingerprint(plan),
+    )
