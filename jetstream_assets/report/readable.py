@@ -63,8 +63,10 @@ def estimate_text(row: Row) -> EstimateText:
     """The point and interval of a statistics row; comparisons signed, relative uplift in percent.
 
     Digits: 4 significant ones of the largest number (3 in percent), or 2 of half the interval's
-    width where that is more.
+    width where that is more. Both texts are empty in a row without a branch, which has no number.
     """
+    if row["branch"] is None:
+        return EstimateText("", "")
     is_relative = row["comparison"] == _RELATIVE
     numbers = [_scaled(row[name], is_relative=is_relative) for name in ("point", "lower", "upper")]
     decimals = _decimals(numbers, digits=3 if is_relative else 4)

@@ -73,7 +73,7 @@ def statistics_documents(experiment: Experiment, rows: pa.Table) -> Iterator[Doc
 
 
 def _records(slug: str, rows: pa.Table) -> Iterator[Row]:
-    meaningful = _ordered(rows.filter(_is_meaningful(rows))).to_pylist()
+    meaningful = sorted(rows.filter(_is_meaningful(rows)).to_pylist(), key=_order)
     _check_unique(slug, meaningful)
     crowded = _crowded_curves(meaningful)
     for row in meaningful:
@@ -85,12 +85,10 @@ def _is_meaningful(rows: pa.Table) -> pa.ChunkedArray:
     return pc.and_(pc.is_valid(rows["branch"]), pc.or_(pc.equal(rows["status"], "ok"), has_number))
 
 
-def _ordered(rows: pa.Table) -> pa.Table:
-    # Nulls first: a branch alone stands before its comparisons.
-    order = pc.sort_indices(
-        rows, sort_keys=[(key, "ascending") for key in (*_KEYS, "date")], null_placement="at_start"
-    )
-    return rows.take(order)
+def _order(row: Row) -> Key:
+    # Null before any value: a branch alone stands before its comparisons.
+    keys = ((row[key] is not None, row[key]) for key in _KEYS)
+    return (*keys, row["date"])
 
 
 def _check_unique(slug: str, rows: list[Row]) -> None:
