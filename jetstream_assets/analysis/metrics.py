@@ -140,9 +140,10 @@ def _replace(
     origin = provenance(plan, windows_fingerprint(plan.settled, windows))
     failures: tuple[Failure, ...] = ()
     for check in (warehouse.dry_run, warehouse.query, None):
-        query = metrics_query(plan.settled, windows, enrollments, without=_left_out(failures))
         try:
-            result = StageResult((warehouse.replace(target, query, origin),), failures=failures)
+            query = metrics_query(plan.settled, windows, enrollments, without=_left_out(failures))
+            written = warehouse.replace(target, query, origin)
+            result = StageResult((written,), failures=failures)
             break
         except QueryError as error:
             failures = tuple(_culprits(plan, windows, enrollments, check, error))
