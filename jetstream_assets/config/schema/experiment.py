@@ -1,0 +1,79 @@
+"""How a configuration file changes what Experimenter says about an experiment.
+
+Belongs here: ``[experiment]`` and ``[parameters]``. Does not: how they are merged with
+Experimenter's record (`config.effective`).
+"""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from jetstream_assets.config.schema.base import Day, Names, Table, lower_keys
+from jetstream_assets.config.wording import one_of
+from jetstream_assets.experiments.configuration import EnrollmentsQueryType, SeveralBranches
+from jetstream_assets.experiments.experiment import AnalysisUnit
+from jetstream_assets.experiments.metrics import WindowBound
+
+
+def _as_bound(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value in tuple(WindowBound):
+        return WindowBound(value)
+    raise ValueError(f"a bound is a number of days or {one_of(tuple(WindowBound))}")
+
+
+def _as_percentage(value: object) -> object:
+    # A whole number is sometimes written as 3.0.
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+Bound = Annotated[int | WindowBound, BeforeValidator(_as_bound)]
+Percentage = Annotated[int, BeforeValidator(_as_percentage), Field(ge=1, le=100)]
+
+
+class ExposureSignalTable(Table):
+    """``[experiment.exposure_signal]``."""
+
+    name: str
+    data_source: str
+    select_expression: str
+    friendly_name: str
+    description: str
+    window_start: Bound | None = None
+    window_end: Bound | None = None
+
+
+class ExperimentTable(Table):
+    """``[experiment]``; a key that is absent leaves what Experimenter or a lower layer says."""
+
+    enrollment_query: str | None = None
+    enrollment_period: Annotated[int, Field(ge=0)] | None = None
+    reference_branch: str | None = None
+    start_date: Day | None = None
+    end_date: Day | None = None
+    segments: Names = ()
+    outcomes: Names = ()
+    skip: bool = False
+    exposure_signal: ExposureSignalTable | None = None
+    is_private: bool = False
+    dataset_id: str | None = None
+    sample_size: Percentage = 100
+    analysis_unit: Annotated[AnalysisUnit, Field(strict=False)] | None = None
+    enrollments_query_type: Annotated[EnrollmentsQueryType, Field(strict=False)] | None = None
+    several_branches: Annotated[SeveralBranches, Field(strict=False)] = SeveralBranches.EXCLUDE
+
+
+class ParameterTable(Table):
+    """``[parameters.x]``: a value for outcomes' SQL, one for all branches or one for each."""
+
+    friendly_name: str | None = None
+    description: str | None = None
+    value: str | dict[str, str] | None = None
+    default: str | dict[str, str] | None = None
+    distinct_by_branch: bool = False
+
+
+ParameterDefinition = Annotated[ParameterTable, BeforeValidator(lower_keys)]

@@ -1,0 +1,74 @@
+"""People mend what they can find: messages name the key, what was found and what is allowed.
+
+Belongs here: turning a validation error into sentences, suggestions for misspelt names. Does not:
+what is allowed where (`schema`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_LONGEST_VALUE = 80
+
+
+def dotted_key(parts: Iterable[str | int]) -> str:
+    """A key as it is written in TOML, such as ``metrics."search_*".data_source``.
+
+    Parts in angle brackets are fields of ours that no file has; they are left out.
+    """
+    written = (str(part) for part in parts)
+    return ".".join(_quoted(part) for part in written if not part.startswith("<"))
+
+
+def did_you_mean(name: str, allowed: Iterable[str]) -> str:
+    """``Did you mean 'x'?`` for the closest allowed name, or an empty text."""
+    close = difflib.get_close_matches(name, sorted(allowed), n=1)
+    return f"Did you mean {close[0]!r}?" if close else ""
+
+
+def shown(value: object) -> str:
+    """A value as text for a message, cut to a readable length."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
+
+
+def first_problem(error: ValidationError) -> tuple[str, str]:
+    """The dotted key and the sentence of a validation error's first problem.
+
+    Further problems are counted in the sentence.
+    """
+    details = error.errors(include_url=False, include_context=False)
+    key = dotted_key(details[0]["loc"])
+    more = f" ({len(details) - 1} more problems follow.)" if len(details) > 1 else ""
+    return key, _sentence(details[0]) + more
+
+
+def all_problems(error: ValidationError) -> str:
+    """Every problem of a validation error with its key, in one line."""
+    details = error.errors(include_url=False, include_context=False)
+    return " ".join(f"{dotted_key(d['loc']) or 'record'}: {_sentence(d)}" for d in details)
+
+
+def one_of(values: Sequence[str]) -> str:
+    """The allowed values as text: ``one of a, b, c``."""
+    return f"one of {', '.join(values)}"
+
+
+def _sentence(detail: ErrorDetails) -> str:
+    if detail["type"] == "missing":
+        return "the key is missing; it is required."
+    message = detail["msg"].removeprefix("Value error, ").rstrip(".")
+    return f"found {shown(detail['input'])}. {message[0].upper()}{message[1:]}."
+
+
+def _quoted(part: str) -> str:
+    return part if _BARE_KEY.fullmatch(part) else f'"{part}"'
