@@ -73,7 +73,8 @@ def statistics_documents(experiment: Experiment, rows: pa.Table) -> Iterator[Doc
 
 
 def _records(slug: str, rows: pa.Table) -> Iterator[Row]:
-    meaningful = sorted(rows.filter(_is_meaningful(rows)).to_pylist(), key=_order)
+    needed = rows.filter(_is_meaningful(rows)).select(["period", "date", *_KEYS, *_NUMBERS, *_OWN])
+    meaningful = sorted(needed.to_pylist(), key=_order)
     _check_unique(slug, meaningful)
     crowded = _crowded_curves(meaningful)
     for row in meaningful:
