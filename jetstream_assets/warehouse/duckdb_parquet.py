@@ -1,0 +1,188 @@
+"""A warehouse on a laptop: a folder of Parquet files, read and written by DuckDB in this process.
+
+Belongs here: the protocol's methods over DuckDB. Does not: the dialect (`duckdb_dialect`), tables
+in statements (`parquet_relations`), files of slices (`parquet_slices`), settings
+(`duckdb_session`).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from sqlglot import exp
+
+from jetstream_assets.errors import QueryError, WarehouseError
+from jetstream_assets.warehouse.base import Estimate, Provenance, Written
+from jetstream_assets.warehouse.duckdb_dialect import to_duckdb
+from jetstream_assets.warehouse.duckdb_errors import BROKEN, as_warehouse_errors
+from jetstream_assets.warehouse.duckdb_session import DuckDBSession
+from jetstream_assets.warehouse.parquet_relations import Relations
+from jetstream_assets.warehouse.parquet_slices import (
+    footer_entries,
+    replacement,
+    slice_file,
+    stored_provenance,
+    stored_slices,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import duckdb
+
+    from jetstream_assets.warehouse.tables import ResultTable, Slice
+
+# BigQuery has one integer and one float type, and so have slices: a file per date must not differ
+# in types because one date's numbers are small. An untyped NULL is an INT64, too.
+_INTEGERS = frozenset(
+    f"{sign}{size}"
+    for sign in ("", "U")
+    for size in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+) - {"BIGINT"}
+_STORED_TYPES = dict.fromkeys((*_INTEGERS, '"NULL"'), "BIGINT") | {"FLOAT": "DOUBLE"}
+_ROW_GROUP = 122_880  # DuckDB's default, written down: it decides the bytes
+_CONTENT = "content"
+_ALL_CONTENT = f"SELECT * FROM {_CONTENT}"  # noqa: S608  a constant
+
+
+@dataclass(frozen=True)
+class DuckDBParquetWarehouse:
+    """`Warehouse` over ``<root>/<dataset>/<table>/**/*.parquet``.
+
+    Cheap to make and to pickle; DuckDB opens at first use, once per process, in memory. Any number
+    of processes and threads may read and write at once. Integers come out as INT64, floats as
+    FLOAT64, times in UTC.
+
+    Args:
+        root: The folder; it is made when something is written.
+        threads: DuckDB's threads; None is the number of cores.
+        memory_limit: Such as ``"4GB"``; None is half of the machine's or container's memory.
+    """
+
+    root: Path
+    threads: int | None = None
+    memory_limit: str | None = None
+    _session: DuckDBSession = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        root = self.root.expanduser().absolute()
+        object.__setattr__(self, "root", root)
+        session = DuckDBSession(root, self.threads, self.memory_limit)
+        object.__setattr__(self, "_session", session)
+
+    def query(self, tree: exp.Expression) -> pa.Table:
+        """The rows of a query, in memory."""
+        sql = self._statement(tree)
+        with self._cursor(sql) as cursor:
+            return cursor.sql(_with_stored_types(cursor, sql)).to_arrow_table()
+
+    def replace(
+        self, target: Slice, content: exp.Expression | pa.Table, provenance: Provenance
+    ) -> Written:
+        """Put the content in the slice's place, whole and atomically.
+
+        The rows go from DuckDB to the file without passing through Python. Equal rows in equal
+        order give equal bytes. ``bytes_read`` is what DuckDB's profile says it read from files:
+        the needed columns of the needed row groups. A table from
+        Python has no statement.
+        """
+        started = time.perf_counter()
+        is_arrow = isinstance(content, pa.Table)
+        sql = _ALL_CONTENT if is_arrow else self._statement(content)
+        path = slice_file(self.root, target)
+        with _disk_trouble(path), replacement(path) as beside, self._cursor(sql) as cursor:
+            if is_arrow:
+                cursor.register(_CONTENT, content)
+            cursor.execute("SET enable_profiling = 'no_output'")
+            copy = _copy(_with_stored_types(cursor, sql), beside, provenance)
+            rows = cursor.execute(copy).fetchall()[0][0]
+            profile = cursor.get_profiling_information()
+            size = beside.stat().st_size
+        return Written(
+            rows=rows,
+            bytes_written=size,
+            bytes_read=int(json.loads(profile)["io"]["total_bytes_read"]),
+            seconds=time.perf_counter() - started,
+            sql="" if is_arrow else sql,
+        )
+
+    def provenance(self, target: Slice) -> Provenance | None:
+        """From what a slice was computed; None when it does not exist or its file is damaged."""
+        return stored_provenance(slice_file(self.root, target))
+
+    def slices(self, table: ResultTable, experiment: str, dataset: str) -> tuple[Slice, ...]:
+        """The stored slices of a table and experiment, by date."""
+        return stored_slices(self.root, table, experiment, dataset)
+
+    def dry_run(self, tree: exp.Expression) -> Estimate:
+        """Check a query without running it.
+
+        ``bytes_read`` is the size of all files of all tables that it names: an upper bound.
+        """
+        sql = self._statement(tree)
+        with self._cursor(sql) as cursor:
+            cursor.execute(f"EXPLAIN {sql}")
+        files = Relations(self.root).files(to_duckdb(tree))
+        return Estimate(bytes_read=sum(file.stat().st_size for file in files), sql=sql)
+
+    def sql(self, tree: exp.Expression) -> str:
+        """The statement as DuckDB runs it, formatted; tables are reads of their files."""
+        return self._statement(tree)
+
+    def _statement(self, tree: exp.Expression) -> str:
+        if not isinstance(tree, exp.Query):
+            raise QueryError(
+                f"A query is expected, not a {type(tree).__name__}: the warehouse runs SELECT only."
+            )
+        bound = Relations(self.root).bound(to_duckdb(tree))
+        return bound.sql(dialect="duckdb", pretty=True)
+
+    @contextmanager
+    def _cursor(self, sql: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        with as_warehouse_errors(sql):
+            try:
+                with closing(self._session.cursor()) as cursor:
+                    yield cursor
+            except BROKEN:
+                self._session.discard()
+                raise
+
+
+def _with_stored_types(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
+    """The query with columns of other numeric types cast to INT64 and FLOAT64."""
+    relation = cursor.sql(sql)
+    casts = [
+        exp.alias_(exp.cast(exp.column(name, quoted=True), wanted), name, quoted=True)
+        for name, kind in zip(relation.columns, relation.types, strict=True)
+        if (wanted := _STORED_TYPES.get(str(kind))) is not None
+    ]
+    if not casts:
+        return sql
+    replaced = ", ".join(cast.sql(dialect="duckdb") for cast in casts)
+    return f"SELECT * REPLACE ({replaced}) FROM (\n{sql}\n)"  # noqa: S608  rendered from trees
+
+
+def _copy(sql: str, path: Path, provenance: Provenance) -> str:
+    entries = ", ".join(
+        f"{key}: {exp.Literal.string(value).sql(dialect='duckdb')}"
+        for key, value in footer_entries(provenance).items()
+    )
+    target = exp.Literal.string(str(path)).sql(dialect="duckdb")
+    return (
+        f"COPY (\n{sql}\n) TO {target} (FORMAT parquet, COMPRESSION zstd, "
+        f"ROW_GROUP_SIZE {_ROW_GROUP}, KV_METADATA {{{entries}}})"
+    )
+
+
+@contextmanager
+def _disk_trouble(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WarehouseError(f"{path} cannot be written: {error}") from error

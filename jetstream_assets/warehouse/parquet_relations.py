@@ -1,0 +1,225 @@
+"""A table name in a statement is a folder of Parquet files.
+
+Belongs here: which tables a statement names, where their files are, and errors for those that are
+not there. Does not: the dialect (`duckdb_dialect`), running anything (`duckdb_parquet`).
+
+    project.dataset.table, dataset.table   <root>/<dataset>/<table>/**/*.parquet
+    table                                  <root>/<table>/*.parquet and its key=value folders
+"""
+
+from __future__ import annotations
+
+import difflib
+import glob
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlglot import exp
+
+from jetstream_assets.errors import QueryError
+from jetstream_assets.warehouse.parquet_slices import PART, encoded, experiment_folder
+from jetstream_assets.warehouse.tables import SLICES_CATALOG, ResultTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Hidden files are never data.
+_FILES = "[!.]*.parquet"
+_SHOWN = 12
+_MADE_BY = {
+    ResultTable.PLAN_FAILURES: "analysis_plan",
+    **dict.fromkeys((ResultTable.ENROLLMENTS, ResultTable.ENROLLMENTS_FAILURES), "enrollments"),
+    **dict.fromkeys((ResultTable.METRICS, ResultTable.METRICS_FAILURES), "metrics"),
+}
+
+
+@dataclass(frozen=True)
+class Relations:
+    """The tables below a root folder."""
+
+    root: Path
+
+    def bound(self, tree: exp.Expression) -> exp.Expression:
+        """The tree with every table replaced by a read of its files; the tree is changed.
+
+        Raises:
+            QueryError: A table or slice does not exist or has no files.
+        """
+        for table in list(_named_tables(tree)):
+            table.replace(self._relation(table))
+        return tree
+
+    def files(self, tree: exp.Expression) -> frozenset[Path]:
+        """The files of all tables that the tree names, whole, whatever columns it needs."""
+        found: set[Path] = set()
+        for table in _named_tables(tree):
+            folder, pattern = self._place(table)
+            found.update(folder.glob(pattern))
+        return frozenset(found)
+
+    def _place(self, table: exp.Table) -> tuple[Path, str]:
+        """The folder of a table and the pattern of its files in it."""
+        if table.catalog == SLICES_CATALOG:
+            name, experiment, day = _slice_key(table)
+            return experiment_folder(self.root, table.db, name, experiment), f"date={day}/{PART}"
+        parts = [part.name for part in table.parts][-2:]
+        if not all(parts):
+            raise QueryError(f"{table.sql(dialect='bigquery')} is no name of a table.")
+        return self.root.joinpath(*map(encoded, parts)), f"**/{_FILES}"
+
+    def _relation(self, table: exp.Table) -> exp.Expression:
+        folder, pattern = self._place(table)
+        path = f"{glob.escape(str(folder))}/{pattern}"
+        if table.catalog == SLICES_CATALOG:
+            relation = self._slice_relation(table, folder, pattern, path)
+        else:
+            relation = self._table_relation(table, folder, path)
+        alias = table.args.get("alias") or exp.TableAlias(this=table.this.copy())
+        if isinstance(relation, exp.Select):
+            return exp.Subquery(this=relation, alias=alias.copy())
+        return exp.Table(this=relation, alias=alias.copy())
+
+    def _slice_relation(
+        self, table: exp.Table, folder: Path, pattern: str, path: str
+    ) -> exp.Expression:
+        name, experiment, day = _slice_key(table)
+        if next(folder.glob(pattern), None) is None:
+            raise QueryError(_no_slice(name, experiment, day, folder))
+        if day != "*":
+            return _read(path, hive_partitioning=exp.false())
+        # The folder may hold only a digest of a long slug, so its text comes from the reference.
+        slug = exp.alias_(exp.Literal.string(experiment), "experiment")
+        types = "{'experiment': VARCHAR, 'date': DATE}"
+        read = _read(path, hive_partitioning=exp.true(), hive_types=exp.var(types))
+        everything = exp.Star(replace=[slug])
+        return exp.select(everything).from_(exp.Table(this=read))
+
+    def _table_relation(self, table: exp.Table, folder: Path, path: str) -> exp.Expression:
+        files = _data_files(folder, is_one_part=len(table.parts) == 1)
+        first = next(files, None)
+        if first is None:
+            raise QueryError(self._no_table(table, folder))
+        keys = _partition_keys(folder, first)
+        clashing = {key for key in keys if key.lower() in _columns(first)}
+        if not clashing:
+            return _read(path, hive_partitioning=exp.true())
+        return _without_clashes(path, [key for key in keys if key not in clashing])
+
+    def _no_table(self, table: exp.Table, folder: Path) -> str:
+        name = ".".join(part.name for part in table.parts)
+        if folder.is_dir():
+            return (
+                f"Table {name} holds no Parquet files: looked for *.parquet in {folder}. "
+                "Put the table's files there."
+            )
+        known = sorted(self._known_tables())
+        wanted = ".".join(part.name for part in list(table.parts)[-2:])
+        close = difflib.get_close_matches(wanted, known, n=3)
+        guess = f" Did you mean {' or '.join(close)}?" if close else ""
+        shown = ", ".join(known[:_SHOWN]) + (", ..." if len(known) > _SHOWN else "")
+        return (
+            f"Table {name} does not exist: there is no folder {folder}.{guess} "
+            f"Tables here: {shown or 'none'}. Put its Parquet files into that folder, or name "
+            "another table."
+        )
+
+    def _known_tables(self) -> Iterator[str]:
+        datasets = (path for path in self.root.glob("[!.]*") if path.is_dir())
+        for dataset in datasets:
+            yield from (f"{dataset.name}.{t.name}" for t in dataset.glob("[!.]*") if t.is_dir())
+
+
+def _slice_key(table: exp.Table) -> tuple[str, str, str]:
+    """Table, experiment and date (or ``*``) of a slice's reference; see `tables.slice_table`."""
+    name, _, key = table.name.partition("/")
+    experiment, _, day = key.rpartition("@")
+    return name, experiment, day
+
+
+def _no_slice(name: str, experiment: str, day: str, folder: Path) -> str:
+    what = "any date" if day == "*" else day
+    asset = _MADE_BY.get(ResultTable(name), name) if name in set(ResultTable) else name
+    return (
+        f"Table {name} has no slice of experiment {experiment!r} for {what}: there is none in "
+        f"{folder}. Materialize the asset {asset} of that experiment and date first."
+    )
+
+
+def _read(path: str, **options: exp.Expression) -> exp.Anonymous:
+    arguments = [exp.EQ(this=exp.to_identifier(name), expression=v) for name, v in options.items()]
+    union = exp.EQ(this=exp.to_identifier("union_by_name"), expression=exp.true())
+    return exp.Anonymous(
+        this="READ_PARQUET", expressions=[exp.Literal.string(path), union, *arguments]
+    )
+
+
+def _data_files(folder: Path, *, is_one_part: bool) -> Iterator[Path]:
+    if not is_one_part or any(folder.glob(_FILES)) or any(folder.glob("*=*")):
+        yield from folder.glob(f"**/{_FILES}")
+
+
+def _partition_keys(folder: Path, file: Path) -> list[str]:
+    parts = file.relative_to(folder).parts[:-1]
+    return [part.partition("=")[0] for part in parts if "=" in part]
+
+
+def _columns(file: Path) -> set[str]:
+    try:
+        return {name.lower() for name in pq.read_schema(file).names}
+    except (OSError, pa.ArrowInvalid):
+        return set()  # DuckDB names the damaged file
+
+
+def _without_clashes(path: str, keys: list[str]) -> exp.Expression:
+    """The files' own columns win over folders of the same name; DuckDB alone does the reverse."""
+    read = _read(path, hive_partitioning=exp.false(), filename=exp.true())
+    pattern = "/{}=([^/]*)/"
+    columns = [
+        exp.alias_(
+            exp.Anonymous(
+                this="REGEXP_EXTRACT",
+                expressions=[
+                    exp.column("filename"),
+                    exp.Literal.string(pattern.format(key)),
+                    exp.Literal.number(1),
+                ],
+            ),
+            key,
+            quoted=True,
+        )
+        for key in keys
+    ]
+    everything = exp.Star(except_=[exp.to_identifier("filename")])
+    return exp.select(everything, *columns).from_(exp.Table(this=read))
+
+
+def _named_tables(tree: exp.Expression) -> Iterator[exp.Table]:
+    """Tables that the tree reads: no names of WITH, no table functions."""
+    for table in tree.find_all(exp.Table):
+        is_name = isinstance(table.this, exp.Identifier)
+        if is_name and not (len(table.parts) == 1 and _is_with_name(table)):
+            yield table
+
+
+def _is_with_name(table: exp.Table) -> bool:
+    """Whether a WITH around the table defines its name before it is used."""
+    node: exp.Expr | None = table
+    inside: exp.Expr | None = None
+    while node is not None:
+        if isinstance(node, exp.CTE):
+            inside = node
+        if table.name.lower() in _with_names(node.args.get("with_"), inside):
+            return True
+        node = node.parent
+    return False
+
+
+def _with_names(clause: exp.With | None, inside: exp.Expr | None) -> Iterator[str]:
+    """Names that a WITH defines before the definition ``inside``; all when it is recursive."""
+    for definition in clause.expressions if clause else ():
+        if definition is inside and clause and not clause.recursive:
+            return
+        yield definition.alias.lower()

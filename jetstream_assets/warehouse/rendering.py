@@ -1,0 +1,28 @@
+"""A statement reads the same everywhere: one layout for files, logs and golden tests.
+
+Belongs here: trees in BigQuery's dialect turned into formatted text of a dialect. Does not: the
+translation itself (`duckdb_dialect`), where a table's bytes are (adapters).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jetstream_assets.warehouse.duckdb_dialect import to_duckdb
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+
+def render_bigquery(tree: exp.Expression) -> str:
+    """The statement for BigQuery, formatted."""
+    return tree.sql(dialect="bigquery", pretty=True)
+
+
+def render_duckdb(tree: exp.Expression) -> str:
+    """The statement for DuckDB, formatted; table names are left as they are.
+
+    Raises:
+        QueryError: The tree calls an organisation's function that has no DuckDB macro.
+    """
+    return to_duckdb(tree).sql(dialect="duckdb", pretty=True)
