@@ -1,25 +1,31 @@
 """The code location: what Dagster loads, built by a function so that tests pass other settings."""
 
-from dagster import Definitions
+from dagster import Definitions, JobDefinition
 
 from jetstream_assets.orchestration.assets import corridor
 from jetstream_assets.orchestration.executors import run_executor
-from jetstream_assets.orchestration.jobs import analysis_job
+from jetstream_assets.orchestration.jobs import ANALYSIS, analysis_job
 from jetstream_assets.orchestration.partitions import cell_partitions
 from jetstream_assets.orchestration.plan_store import PlansIOManager
-from jetstream_assets.orchestration.resources import DocumentsResource, resources
+from jetstream_assets.orchestration.resources import documents_resource, resources
 from jetstream_assets.orchestration.settings import Settings
 
 
 def build_definitions(settings: Settings) -> Definitions:
     """All assets, jobs and resources for these settings."""
-    documents = DocumentsResource(root=str(settings.output))
+    documents = documents_resource(settings)
     return Definitions(
         assets=corridor(cell_partitions(settings.first_date), settings.shards),
         jobs=[analysis_job],
         resources=resources(settings) | {"plans": PlansIOManager(documents=documents)},
         executor=run_executor(settings),
     )
+
+
+def resolved_analysis(settings_json: str) -> JobDefinition:
+    """The analysis job for these settings: how a worker process finds the job of a run again."""
+    settings = Settings.model_validate_json(settings_json)
+    return build_definitions(settings).resolve_job_def(ANALYSIS)
 
 
 defs = build_definitions(Settings())

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jetstream_assets.cli.console import EXIT_INCOMPLETE, console, progress, readable_errors
-from jetstream_assets.cli.request import cells_of_all_dates, latest_complete_day
+from jetstream_assets.cli.request import cells_of_all_dates
 from jetstream_assets.cli.run import analyse
 from jetstream_assets.config.planning import open_planner
 from jetstream_assets.orchestration.settings import Executor, Settings
-from jetstream_assets.simulation.demo import write_demo
+from jetstream_assets.simulation.demo import DEMO_LAST_DATE, write_demo
 
 if TYPE_CHECKING:
     from jetstream_assets.simulation.demo import Demo
@@ -45,7 +45,8 @@ def demo(
             executor=executor,
         )
         planner = open_planner(settings.experiments, settings.configuration)
-        request = cells_of_all_dates(planner, [], latest_complete_day())
+        # The demo's telemetry ends on a fixed day; after it there is nothing to analyse.
+        request = cells_of_all_dates(planner, [], DEMO_LAST_DATE)
         is_complete = analyse(settings, request)
     _say_where(settings)
     raise typer.Exit(0 if is_complete else EXIT_INCOMPLETE)

@@ -70,7 +70,7 @@ class Experiment:
     @property
     def normalized_slug(self) -> str:
         """The slug with every character outside [A-Za-z0-9_] as an underscore (documents)."""
-        return re.sub(r"[^A-Za-z0-9_]", "_", self.slug)
+        return normalized(self.slug)
 
     @property
     def app_dataset(self) -> str:
@@ -91,3 +91,8 @@ class Experiment:
     def is_complete(self, on: date) -> bool:
         """Whether the experiment has ended by the end of day ``on``."""
         return self.end_date is not None and self.end_date <= on
+
+
+def normalized(slug: str) -> str:
+    """A slug with every character outside [A-Za-z0-9_] as an underscore."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", slug)

@@ -138,7 +138,7 @@ def _statistics_export(partitions: PartitionsDefinition[str]) -> AssetsDefinitio
 
         tables, store, started = warehouse.open(), documents.open(), datetime.now(UTC)
         for plan in plans:
-            published = publish_results(plan, tables, store, started)
+            published = publish_results(plan, tables, store, started, documents.configuration_url)
             note(context, Cell(plan.slug, plan.date), published_metadata(published))
 
     return statistics_export

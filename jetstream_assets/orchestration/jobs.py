@@ -3,7 +3,7 @@
 Belongs here: jobs. Does not: which cells are asked for.
 """
 
-from dagster import AssetSelection, JobDefinition, define_asset_job
+from dagster import AssetSelection, define_asset_job
 from dagster._core.definitions.reconstruct import ReconstructableJob, build_reconstructable_job
 
 from jetstream_assets.orchestration.settings import Settings
@@ -17,16 +17,10 @@ analysis_job = define_asset_job(
 )
 
 
-def resolved_job(settings_json: str) -> JobDefinition:
-    """The analysis job of a code location with these settings."""
-    from jetstream_assets.definitions import build_definitions  # noqa: PLC0415  # circular above
-
-    settings = Settings.model_validate_json(settings_json)
-    return build_definitions(settings).resolve_job_def(ANALYSIS)
-
-
 def reconstructable_analysis(settings: Settings) -> ReconstructableJob:
     """The job as worker processes rebuild it."""
     return build_reconstructable_job(
-        __name__, "resolved_job", reconstructable_args=(settings.model_dump_json(),)
+        "jetstream_assets.definitions",
+        "resolved_analysis",
+        reconstructable_args=(settings.model_dump_json(),),
     )

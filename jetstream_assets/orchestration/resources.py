@@ -48,9 +48,14 @@ class InputsResource(ConfigurableResource):  # type: ignore[type-arg]  # yields 
 
 
 class DocumentsResource(ConfigurableResource):  # type: ignore[type-arg]  # yields itself
-    """The folder that exported documents and plans are published to."""
+    """The folder that exported documents and plans are published to.
+
+    ``configuration_url`` is the web address under which people read the configuration's files; it
+    is named in the exported metadata of experiments that override their record.
+    """
 
     root: str
+    configuration_url: str | None = None
 
     def open(self) -> "DocumentStore":
         """The store."""
@@ -69,5 +74,12 @@ def resources(settings: Settings) -> dict[str, object]:
             configuration_ref=settings.configuration_ref,
             strict=settings.strict,
         ),
-        "documents": DocumentsResource(root=str(settings.output)),
+        "documents": documents_resource(settings),
     }
+
+
+def documents_resource(settings: Settings) -> DocumentsResource:
+    """The document store of these settings."""
+    return DocumentsResource(
+        root=str(settings.output), configuration_url=settings.configuration_url
+    )

@@ -33,6 +33,10 @@ class Settings(BaseSettings):
     configuration_ref: str | None = Field(
         None, description="Branch, tag or commit of the configuration; default: what is there."
     )
+    configuration_url: str | None = Field(
+        None,
+        description="Web address of the configuration's files, for links in exported metadata.",
+    )
     experiments: str = Field(
         ".jetstream/demo/experiments.json",
         description="File or URL of the experiments' records in Experimenter's JSON shape.",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from sqlglot import exp
 
+from jetstream_assets.experiments.experiment import normalized
 from jetstream_assets.report.errors_export import errors_document
 from jetstream_assets.report.metadata_export import metadata_document
 from jetstream_assets.report.statistics_export import statistics_documents
@@ -36,11 +37,16 @@ _FAILURES = (
     ResultTable.PREENROLLMENT_METRICS_FAILURES,
     ResultTable.METRICS_FAILURES,
 )
+_WINDOW = ("date", "period", "window_index")
 _CELL = pa.schema([pa.field("experiment", pa.string()), pa.field("date", pa.date32())])
 
 
 def publish_results(
-    plan: AnalysisPlan, warehouse: Warehouse, store: DocumentStore, started: datetime
+    plan: AnalysisPlan,
+    warehouse: Warehouse,
+    store: DocumentStore,
+    started: datetime,
+    repository_url: str | None = None,
 ) -> tuple[Published, ...]:
     """Publish what is stored about the plan's experiment, over all its dates.
 
@@ -52,25 +58,46 @@ def publish_results(
         warehouse: Where the rows are.
         store: Where the documents go.
         started: When the analysis started, for the metadata.
+        repository_url: The web address of the configuration's files, for the metadata.
     """
-    documents = _documents(plan, warehouse, started)
+    documents = _documents(plan, warehouse, started, repository_url)
     return tuple(
         store.publish(document.name, document.body, document.as_of, document.content_type)
         for document in documents
     )
 
 
-def _documents(plan: AnalysisPlan, warehouse: Warehouse, started: datetime) -> Iterator[Document]:
+def _documents(
+    plan: AnalysisPlan, warehouse: Warehouse, started: datetime, repository_url: str | None
+) -> Iterator[Document]:
     statistics = _rows(plan, warehouse, ResultTable.STATISTICS, STATISTICS_SCHEMA)
-    failures = pa.concat_tables(
-        [_rows(plan, warehouse, table, FAILURES_SCHEMA) for table in _FAILURES]
-    )
+    tables = [_rows(plan, warehouse, table, FAILURES_SCHEMA) for table in _FAILURES]
+    failures = pa.concat_tables(tables)
+    dates = [*statistics["date"].to_pylist(), *failures["date"].to_pylist()]
+    as_of = max([plan.date, *dates])
     if plan.configuration is not None:
+        statistics = _current(plan, statistics)
         yield from statistics_documents(plan.experiment, statistics)
-        if metadata := metadata_document(plan.configuration, plan.date, started, None):
-            yield metadata
-        normalized = plan.experiment.normalized_slug
-        yield errors_document(plan.slug, normalized, failures, statistics, plan.date)
+        metadata = metadata_document(plan.configuration, as_of, started, repository_url)
+        yield from [metadata] if metadata else []
+    yield errors_document(plan.slug, normalized(plan.slug), failures, statistics, as_of)
+
+
+def _current(plan: AnalysisPlan, statistics: pa.Table) -> pa.Table:
+    """The rows of windows that are due on the date they are stored under.
+
+    When the enrollment period or the end changes, a window moves to another date; what was stored
+    under its former date is not a result of this experiment any more.
+    """
+    if plan.experiment.start_date is None:
+        return statistics.schema.empty_table()
+    keys = zip(*(statistics[name].to_pylist() for name in _WINDOW), strict=True)
+    due = {
+        (on, window.period.value, window.index)
+        for on in set(statistics["date"].to_pylist())
+        for window in plan.experiment.timeline.due(on)
+    }
+    return statistics.filter(pa.array([key in due for key in keys], pa.bool_()))
 
 
 def _rows(
@@ -78,8 +105,7 @@ def _rows(
 ) -> pa.Table:
     """All stored rows of the experiment with their date; empty when none were stored."""
     wanted = pa.unify_schemas([schema, _CELL])
-    configured = plan.configuration.dataset_id if plan.configuration else None
-    dataset = configured or DEFAULT_DATASET
+    dataset = (plan.configuration and plan.configuration.dataset_id) or DEFAULT_DATASET
     if not warehouse.slices(table, plan.slug, dataset):
         return wanted.empty_table()
     columns = [exp.column(name) for name in wanted.names]

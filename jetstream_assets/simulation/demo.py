@@ -66,10 +66,13 @@ _ROLLOUT = SimulatedExperiment(
     units=1_000,
 )
 
+# The last day of telemetry, and of the experiments that have an end.
+DEMO_LAST_DATE = date(2026, 4, 6)
+
 DEMO_WORLD = World(
     seed=2026,
     experiments=(_HEALTHY, _TROUBLED, _ENROLLING, _ROLLOUT),
-    last_date=date(2026, 4, 6),
+    last_date=DEMO_LAST_DATE,
     tables=(TelemetryTable.CLIENTS_DAILY, TelemetryTable.EVENTS, TelemetryTable.SEARCH),
 )
 

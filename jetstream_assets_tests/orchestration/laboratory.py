@@ -1,0 +1,160 @@
+"""A small experiment with everything that an analysis needs, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dagster import DagsterInstance
+
+from jetstream_assets.orchestration.launch import run_cells
+from jetstream_assets.orchestration.partitions import Cell
+from jetstream_assets.orchestration.settings import Executor, Settings
+from jetstream_assets.simulation.demo import experimenter_record
+from jetstream_assets.simulation.telemetry import simulate
+from jetstream_assets.simulation.world import (
+    Effects,
+    SimulatedBranch,
+    SimulatedExperiment,
+    TelemetryTable,
+    World,
+)
+
+if TYPE_CHECKING:
+    from jetstream_assets.orchestration.launch import RunOutcome
+
+EXPERIMENT = SimulatedExperiment(
+    slug="small-experiment",
+    start_date=date(2026, 3, 2),
+    enrollment_period=2,
+    end_date=date(2026, 3, 20),
+    branches=(
+        SimulatedBranch("control"),
+        SimulatedBranch("treatment", effects=Effects(search_count=0.2)),
+    ),
+    units=400,
+    several_branches_share=0.05,
+)
+LAST_ENROLLMENT = EXPERIMENT.start_date + timedelta(days=EXPERIMENT.enrollment_period)
+FIRST_WEEK = LAST_ENROLLMENT + timedelta(days=6)
+END = date(2026, 3, 20)
+
+DEFINITIONS = """
+[data_sources.clients_daily]
+from_expression = "telemetry.clients_daily"
+[metrics.active_hours]
+data_source = "clients_daily"
+select_expression = "COALESCE(SUM(active_hours_sum), 0)"
+[metrics.searches]
+data_source = "clients_daily"
+select_expression = "COALESCE(SUM(search_count_all), 0)"
+[segments.data_sources.usage]
+from_expression = "telemetry.clients_daily"
+window_start = -7
+window_end = -1
+[segments.seen_before]
+data_source = "usage"
+select_expression = "COUNT(submission_date) > 0"
+"""
+CONFIGURATION = """
+[experiment]
+segments = ["seen_before"]
+[metrics]
+daily = ["searches"]
+weekly = ["active_hours", "searches"]
+overall = ["active_hours", "searches"]
+preenrollment_weekly = ["active_hours"]
+[metrics.active_hours.statistics.linear_model_mean.covariate_adjustment]
+period = "preenrollment_week"
+[metrics.searches.statistics.bootstrap_mean]
+[metrics.searches.statistics.deciles]
+[metrics.searches.statistics.linear_model_mean.covariate_adjustment]
+period = "preenrollment_week"
+"""
+
+
+@dataclass(frozen=True)
+class Laboratory:
+    """A folder with telemetry, configuration and records, and runs over it."""
+
+    root: Path
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(
+            configuration=str(self.root / "configuration"),
+            experiments=str(self.root / "experiments.json"),
+            warehouse=self.root / "warehouse",
+            output=self.root / "output",
+            executor=Executor.IN_PROCESS,
+            shards=2,
+        )
+
+    @property
+    def results(self) -> Path:
+        return self.root / "warehouse" / "jetstream"
+
+    def configure(self, text: str, slug: str = EXPERIMENT.slug) -> None:
+        (self.root / "configuration" / "jetstream" / f"{slug}.toml").write_text(text)
+
+    def record(self, *records: dict[str, object]) -> None:
+        (self.root / "experiments.json").write_text(json.dumps(records))
+
+    def copy(self, root: Path) -> Laboratory:
+        """The same inputs without any result."""
+        shutil.copytree(self.root, root, ignore=shutil.ignore_patterns("jetstream", "output"))
+        shutil.copytree(self.root / "configuration", root / "configuration", dirs_exist_ok=True)
+        return Laboratory(root)
+
+    def run(
+        self,
+        *dates: date,
+        slug: str = EXPERIMENT.slug,
+        instance: DagsterInstance | None = None,
+        settings: Settings | None = None,
+    ) -> list[RunOutcome]:
+        """One run an experiment, over consecutive dates."""
+        cells = [Cell(slug, on) for on in dates]
+        return list(
+            run_cells(
+                settings or self.settings,
+                instance or DagsterInstance.ephemeral(),
+                cells,
+                on_step=lambda *_: None,
+            )
+        )
+
+    def files(self, table: str) -> dict[str, bytes]:
+        """The bytes of every stored slice of a table, by its path."""
+        folder = self.results / table
+        return {
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in sorted(folder.rglob("*.parquet"))
+        }
+
+
+def make_laboratory(root: Path) -> Laboratory:
+    """Write the small experiment's world into a folder."""
+    world = World(
+        seed=11,
+        experiments=(EXPERIMENT,),
+        days_before=10,
+        last_date=END,
+        tables=(TelemetryTable.CLIENTS_DAILY, TelemetryTable.EVENTS),
+    )
+    simulate(world, root / "warehouse")
+    for folder in ("definitions", "jetstream"):
+        (root / "configuration" / folder).mkdir(parents=True)
+    (root / "configuration/definitions/firefox_desktop.toml").write_text(DEFINITIONS)
+    laboratory = Laboratory(root)
+    laboratory.configure(CONFIGURATION)
+    laboratory.record(experimenter_record(EXPERIMENT))
+    return laboratory
+
+
+def days(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=day) for day in range((last - first).days + 1)]
