@@ -59,8 +59,8 @@ WHERE DATE(submission_timestamp) BETWEEN :first AND :last
   AND JSON_VALUE(event_extra, '$.experiment') = :slug
 """
 
-# The annotation appears on every ping after enrollment, so the first one is the enrollment, unless
-# it is older than the experiment: then the unit enrolled early. Looking back tells them.
+# The annotation appears on every ping after enrollment, so the first one is the enrollment. Looking
+# back finds units that enrolled before the experiment began; their date is outside F to L.
 _FENIX = """
 SELECT
   client_info.client_id AS analysis_id,
@@ -71,7 +71,6 @@ FROM :pings
 WHERE DATE(submission_timestamp) BETWEEN :look_back AND :last
   AND mozfun.map.get_key(ping_info.experiments, :slug).branch IS NOT NULL
 GROUP BY client_info.client_id, mozfun.map.get_key(ping_info.experiments, :slug).branch
-HAVING MIN(DATE(submission_timestamp)) >= :first
 """
 
 _FENIX_LOOK_BACK = timedelta(days=7)

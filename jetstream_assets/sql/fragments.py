@@ -81,7 +81,14 @@ def template(text: str, **values: exp.Expr) -> exp.Select:
     """A SELECT of this package's own, with trees in the places of its ``:name`` placeholders."""
     select = _parsed(text, None, exp.Select, "a built-in query", "one SELECT")
     # Copied, since a value that is used twice would be one node with two parents.
-    return cast("exp.Select", exp.replace_placeholders(select, **values).copy())
+    filled = cast("exp.Select", exp.replace_placeholders(select, **values).copy())
+    # A placeholder in FROM is a table's name to the parser, so a table is now in a table.
+    for outer in list(filled.find_all(exp.Table)):
+        if isinstance(outer.this, exp.Table):
+            inner = outer.this
+            inner.set("alias", outer.args.get("alias"))
+            outer.replace(inner)
+    return filled
 
 
 def name(text: str) -> exp.Identifier:

@@ -165,8 +165,8 @@ class MetricPart:
     def _conditions(self, source: DataSource) -> list[exp.Expr]:
         """Which rows count: constant bounds to prune scans, the unit's window, the guard.
 
-        The constant bounds follow from enrollment dates on both bases, so the windows of units
-        that are exposed late end with the data of the last enrolled unit's window.
+        Enrollment and exposure dates both lie between the first and last enrollment date, so the
+        constant bounds cut no unit's window.
         """
         window = self.planned.due.window
         experiment = self.configuration.experiment

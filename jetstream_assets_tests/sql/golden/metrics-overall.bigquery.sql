@@ -1,0 +1,208 @@
+WITH jetstream_enrolled AS (
+  SELECT
+    `analysis_id`,
+    `branch`,
+    `enrollment_date`,
+    `num_enrollment_events`,
+    `exposure_date`,
+    `num_exposure_events`
+  FROM `slices`.`jetstream`.`enrollments/reader-mode@2024-01-08`
+  WHERE
+    NOT is_excluded
+), jetstream_overall_1_enrollments AS (
+  SELECT
+    `analysis_id`,
+    `branch`,
+    `enrollment_date`,
+    `num_enrollment_events`,
+    `exposure_date`,
+    `num_exposure_events`
+  FROM jetstream_enrolled
+), jetstream_overall_1_exposures AS (
+  SELECT
+    `analysis_id`,
+    `branch`,
+    `enrollment_date`,
+    `num_enrollment_events`,
+    `exposure_date`,
+    `num_exposure_events`
+  FROM jetstream_enrolled
+  WHERE
+    NOT exposure_date IS NULL
+)
+SELECT
+  `analysis_id`,
+  `branch`,
+  `enrollment_date`,
+  `num_enrollment_events`,
+  `exposure_date`,
+  `num_exposure_events`,
+  `period`,
+  `window_index`,
+  `window_start`,
+  `window_end`,
+  `analysis_basis`,
+  `ever`,
+  `hits`,
+  `spend`,
+  `activity_simple_has_contradictory_branch`,
+  `activity_simple_has_non_enrolled_data`
+FROM (
+  SELECT
+    units.`analysis_id`,
+    units.`branch`,
+    units.`enrollment_date`,
+    units.`num_enrollment_events`,
+    units.`exposure_date`,
+    units.`num_exposure_events`,
+    'overall' AS period,
+    CAST(1 AS INT64) AS window_index,
+    CAST(0 AS INT64) AS window_start,
+    CAST(27 AS INT64) AS window_end,
+    'enrollments' AS analysis_basis,
+    source_0.`ever`,
+    NULL AS `hits`,
+    source_1.`spend`,
+    source_1.`activity_simple_has_contradictory_branch`,
+    source_1.`activity_simple_has_non_enrolled_data`
+  FROM jetstream_overall_1_enrollments AS units
+  LEFT JOIN (
+    SELECT
+      e.analysis_id,
+      LOGICAL_OR(is_shown) AS `ever`
+    FROM jetstream_overall_1_enrollments AS e
+    LEFT JOIN `mozdata.lab.activity` AS ds
+      ON CAST(ds.info.client_id AS STRING) = e.analysis_id
+      AND ds.info.day BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-02-04' AS DATE)
+      AND DATE_DIFF(ds.info.day, e.enrollment_date, DAY) BETWEEN 0 AND 27
+    GROUP BY
+      e.analysis_id
+  ) AS source_0
+    ON source_0.`analysis_id` = units.`analysis_id`
+  LEFT JOIN (
+    SELECT
+      e.analysis_id,
+      COALESCE(
+        LOGICAL_OR((
+          mozfun.map.get_key(ds.experiments, 'reader-mode')
+        ) <> e.branch),
+        FALSE
+      ) AS `activity_simple_has_contradictory_branch`,
+      COALESCE(
+        LOGICAL_OR(
+          NOT ds.client_id IS NULL
+          AND (
+            mozfun.map.get_key(ds.experiments, 'reader-mode')
+          ) IS NULL
+        ),
+        FALSE
+      ) AS `activity_simple_has_non_enrolled_data`,
+      COALESCE(SUM(value), 0) AS `spend`
+    FROM jetstream_overall_1_enrollments AS e
+    LEFT JOIN (
+      SELECT
+        client_id,
+        profile_group_id,
+        submission_date,
+        value,
+        hits,
+        is_shown,
+        simple AS experiments
+      FROM `mozdata.lab.activity`
+    ) AS ds
+      ON CAST(ds.client_id AS STRING) = e.analysis_id
+      AND ds.submission_date BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-02-04' AS DATE)
+      AND DATE_DIFF(ds.submission_date, e.enrollment_date, DAY) BETWEEN 0 AND 27
+      AND (
+        ds.submission_date <> e.enrollment_date
+        OR NOT (
+          mozfun.map.get_key(ds.experiments, 'reader-mode')
+        ) IS NULL
+      )
+    GROUP BY
+      e.analysis_id
+  ) AS source_1
+    ON source_1.`analysis_id` = units.`analysis_id`
+  UNION ALL
+  SELECT
+    units.`analysis_id`,
+    units.`branch`,
+    units.`enrollment_date`,
+    units.`num_enrollment_events`,
+    units.`exposure_date`,
+    units.`num_exposure_events`,
+    'overall' AS period,
+    CAST(1 AS INT64) AS window_index,
+    CAST(0 AS INT64) AS window_start,
+    CAST(27 AS INT64) AS window_end,
+    'exposures' AS analysis_basis,
+    NULL AS `ever`,
+    source_0.`hits`,
+    source_1.`spend`,
+    source_1.`activity_simple_has_contradictory_branch`,
+    source_1.`activity_simple_has_non_enrolled_data`
+  FROM jetstream_overall_1_exposures AS units
+  LEFT JOIN (
+    SELECT
+      e.analysis_id,
+      SUM(hits) AS `hits`
+    FROM jetstream_overall_1_exposures AS e
+    LEFT JOIN `mozdata.lab.activity` AS ds
+      ON CAST(ds.info.client_id AS STRING) = e.analysis_id
+      AND ds.info.day BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-02-04' AS DATE)
+      AND DATE_DIFF(ds.info.day, e.exposure_date, DAY) BETWEEN 0 AND 27
+    GROUP BY
+      e.analysis_id
+  ) AS source_0
+    ON source_0.`analysis_id` = units.`analysis_id`
+  LEFT JOIN (
+    SELECT
+      e.analysis_id,
+      COALESCE(
+        LOGICAL_OR((
+          mozfun.map.get_key(ds.experiments, 'reader-mode')
+        ) <> e.branch),
+        FALSE
+      ) AS `activity_simple_has_contradictory_branch`,
+      COALESCE(
+        LOGICAL_OR(
+          NOT ds.client_id IS NULL
+          AND (
+            mozfun.map.get_key(ds.experiments, 'reader-mode')
+          ) IS NULL
+        ),
+        FALSE
+      ) AS `activity_simple_has_non_enrolled_data`,
+      COALESCE(SUM(value), 0) AS `spend`
+    FROM jetstream_overall_1_exposures AS e
+    LEFT JOIN (
+      SELECT
+        client_id,
+        profile_group_id,
+        submission_date,
+        value,
+        hits,
+        is_shown,
+        simple AS experiments
+      FROM `mozdata.lab.activity`
+    ) AS ds
+      ON CAST(ds.client_id AS STRING) = e.analysis_id
+      AND ds.submission_date BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-02-04' AS DATE)
+      AND DATE_DIFF(ds.submission_date, e.exposure_date, DAY) BETWEEN 0 AND 27
+      AND (
+        ds.submission_date <> e.enrollment_date
+        OR NOT (
+          mozfun.map.get_key(ds.experiments, 'reader-mode')
+        ) IS NULL
+      )
+    GROUP BY
+      e.analysis_id
+  ) AS source_1
+    ON source_1.`analysis_id` = units.`analysis_id`
+) AS parts
+ORDER BY
+  period,
+  window_index,
+  analysis_basis,
+  analysis_id,
+  branch
