@@ -1,0 +1,161 @@
+"""Single branches and compared pairs become rows the same way for every statistic.
+
+Belongs here: which rows there are, also for branches without units; each pair is estimated once
+and read in both directions. Does not: the estimates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from jetstream_assets.statistics.base import ComparisonKind, Question, StatisticRow, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its interval; what is not meaningful is None and ``reason`` says why.
+
+    ``remark`` is a sentence about a number that is nevertheless good.
+    """
+
+    units: int
+    point: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    reason: str = ""
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A pair (branch, reference), read in both directions.
+
+    ``difference`` is branch - reference, ``relative`` branch / reference - 1, ``mirrored``
+    reference / branch - 1.
+    """
+
+    difference: Estimate
+    relative: Estimate
+    mirrored: Estimate
+
+
+@dataclass(frozen=True)
+class Label:
+    """What the rows of one statistic have in common."""
+
+    statistic: str
+    ci_width: float | None = None
+    parameter: float | None = None
+    covariate: str | None = None
+
+
+def all_branches(question: Question, observed: Mapping[str, object]) -> tuple[str, ...]:
+    """The experiment's branches in its order, then what the data show beside them, sorted."""
+    return (*question.branches, *sorted(set(observed) - set(question.branches)))
+
+
+def single_rows(
+    question: Question, label: Label, estimates: Mapping[str, Estimate]
+) -> Iterator[StatisticRow]:
+    """One row per branch; a branch of the experiment without estimate has a row that says so."""
+    for branch in all_branches(question, estimates):
+        yield estimate_row(question, label, estimates.get(branch, without_units(branch)), branch)
+
+
+def comparison_rows(
+    question: Question,
+    label: Label,
+    observed: Sequence[str],
+    compare: Callable[[str, str], Comparison],
+    branches: Sequence[str] | None = None,
+) -> Iterator[StatisticRow]:
+    """Two rows per pair and direction: difference and relative uplift.
+
+    Args:
+        question: What is asked.
+        label: What the rows have in common.
+        observed: The branches that can be compared.
+        compare: The comparison of (branch, reference), called once per pair.
+        branches: The branches to have rows; default all that are known or observed.
+    """
+    if branches is None:
+        branches = all_branches(question, dict.fromkeys(observed))
+    if len(branches) < 2:  # noqa: PLR2004 - a comparison takes two
+        reason = "there is nothing to compare: fewer than two branches are known"
+        yield estimate_row(question, label, Estimate(0, reason=reason))
+    for reference, branch in combinations(branches, 2):
+        missing = [name for name in (branch, reference) if name not in observed]
+        pair = _missing_pair(missing[0]) if missing else compare(branch, reference)
+        yield from _both_directions(question, label, pair, branch, reference)
+
+
+def remark_of_odd(odd: int) -> str:
+    """A sentence about units that were left out; empty when there are none."""
+    if not odd:
+        return ""
+    units = "1 unit" if odd == 1 else f"{odd} units"
+    return f"{units} left out: the value is infinite or not a number"
+
+
+def without_units(branch: str) -> Estimate:
+    """Why a branch has no number: it has no unit with a value."""
+    return Estimate(0, reason=f"no unit of branch {branch!r} has a value here")
+
+
+def _missing_pair(branch: str) -> Comparison:
+    missing = without_units(branch)
+    return Comparison(missing, missing, missing)
+
+
+def _both_directions(
+    question: Question, label: Label, pair: Comparison, branch: str, reference: str
+) -> Iterator[StatisticRow]:
+    difference, relative = ComparisonKind.DIFFERENCE, ComparisonKind.RELATIVE_UPLIFT
+    yield estimate_row(question, label, pair.difference, branch, difference, reference)
+    yield estimate_row(question, label, pair.relative, branch, relative, reference)
+    yield estimate_row(question, label, _negated(pair.difference), reference, difference, branch)
+    yield estimate_row(question, label, pair.mirrored, reference, relative, branch)
+
+
+def _negated(estimate: Estimate) -> Estimate:
+    point, lower, upper = (
+        # Adding zero turns -0.0 into 0.0.
+        None if number is None else -number + 0.0
+        for number in (estimate.point, estimate.upper, estimate.lower)
+    )
+    return Estimate(estimate.units, point, lower, upper, estimate.reason, estimate.remark)
+
+
+def estimate_row(
+    question: Question,
+    label: Label,
+    estimate: Estimate,
+    branch: str | None = None,
+    comparison: ComparisonKind | None = None,
+    comparison_to_branch: str | None = None,
+) -> StatisticRow:
+    """The row of an estimate; insufficient where the estimate has a reason."""
+    sentences = [text for text in (estimate.reason, estimate.remark) if text]
+    return StatisticRow(
+        question.analysis_basis,
+        question.segment,
+        question.summary.metric,
+        label.statistic,
+        parameter=label.parameter,
+        branch=branch,
+        comparison=comparison,
+        comparison_to_branch=comparison_to_branch,
+        ci_width=label.ci_width,
+        point=estimate.point,
+        lower=estimate.lower,
+        upper=estimate.upper,
+        units=estimate.units,
+        covariate=label.covariate,
+        status=Status.INSUFFICIENT_DATA if estimate.reason else Status.OK,
+        reason="; ".join(sentences) or None,
+    )
