@@ -7,8 +7,9 @@ import shutil
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import duckdb
 from dagster import DagsterInstance
 
 from jetstream_assets.orchestration.launch import run_cells
@@ -100,6 +101,19 @@ class Laboratory:
 
     def configure(self, text: str, slug: str = EXPERIMENT.slug) -> None:
         (self.root / "configuration" / "jetstream" / f"{slug}.toml").write_text(text)
+
+    def amend(self, old: str, new: str) -> None:
+        """Change the experiment's configuration file, which has the old text."""
+        text = CONFIGURATION
+        assert old in text
+        self.configure(text.replace(old, new))
+
+    def rows(self, table: str, where: str = "TRUE") -> list[dict[str, Any]]:
+        """The stored rows of a table, all slices."""
+        sql = f"SELECT * FROM '{self.results}/{table}/**/*.parquet' WHERE {where}"  # noqa: S608
+        cursor = duckdb.connect().execute(sql)
+        names = [str(column[0]) for column in cursor.description or []]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def record(self, *records: dict[str, object]) -> None:
         (self.root / "experiments.json").write_text(json.dumps(records))

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jetstream_assets_tests.orchestration.laboratory import Laboratory, make_laboratory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
+    """The inputs, made once; tests run on copies."""
+    return make_laboratory(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture
+def laboratory(world: Laboratory, tmp_path: Path) -> Laboratory:
+    """Inputs without results, in a folder of the test's own."""
+    return world.copy(tmp_path / "laboratory")
