@@ -57,7 +57,8 @@ def _branch_rows(
     curve: Curve,
 ) -> Iterator[StatisticRow]:
     if values is None or not values.total:
-        yield estimate_row(question, Label(statistic), without_units(branch), branch)
+        label = Label(statistic)
+        yield estimate_row(question, label, without_units(branch, label), branch)
         return
     asked = dict(question.summary.parameters).get("log_space")
     points, remark = grid(values, int(question.number("grid_size")), log_space=bool(asked))

@@ -6,6 +6,7 @@ and read in both directions. Does not: the estimates.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -46,12 +47,16 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Label:
-    """What the rows of one statistic have in common."""
+    """What the rows of one statistic have in common.
+
+    ``required`` says what a unit must have to enter, for the reason where none has it.
+    """
 
     statistic: str
     ci_width: float | None = None
     parameter: float | None = None
     covariate: str | None = None
+    required: str = "a value"
 
 
 def all_branches(question: Question, observed: Mapping[str, object]) -> tuple[str, ...]:
@@ -64,7 +69,9 @@ def single_rows(
 ) -> Iterator[StatisticRow]:
     """One row per branch; a branch of the experiment without estimate has a row that says so."""
     for branch in all_branches(question, estimates):
-        yield estimate_row(question, label, estimates.get(branch, without_units(branch)), branch)
+        yield estimate_row(
+            question, label, estimates.get(branch, without_units(branch, label)), branch
+        )
 
 
 def comparison_rows(
@@ -90,7 +97,7 @@ def comparison_rows(
         yield estimate_row(question, label, Estimate(0, reason=reason))
     for reference, branch in combinations(branches, 2):
         missing = [name for name in (branch, reference) if name not in observed]
-        pair = _missing_pair(missing[0]) if missing else compare(branch, reference)
+        pair = _missing_pair(missing[0], label) if missing else compare(branch, reference)
         yield from _both_directions(question, label, pair, branch, reference)
 
 
@@ -102,13 +109,13 @@ def remark_of_odd(odd: int) -> str:
     return f"{units} left out: the value is infinite or not a number"
 
 
-def without_units(branch: str) -> Estimate:
-    """Why a branch has no number: it has no unit with a value."""
-    return Estimate(0, reason=f"no unit of branch {branch!r} has a value here")
+def without_units(branch: str, label: Label) -> Estimate:
+    """Why a branch has no number: none of its units has what is required."""
+    return Estimate(0, reason=f"no unit of branch {branch!r} has {label.required} here")
 
 
-def _missing_pair(branch: str) -> Comparison:
-    missing = without_units(branch)
+def _missing_pair(branch: str, label: Label) -> Comparison:
+    missing = without_units(branch, label)
     return Comparison(missing, missing, missing)
 
 
@@ -140,6 +147,7 @@ def estimate_row(
     comparison_to_branch: str | None = None,
 ) -> StatisticRow:
     """The row of an estimate; insufficient where the estimate has a reason."""
+    estimate = _representable(estimate)
     sentences = [text for text in (estimate.reason, estimate.remark) if text]
     return StatisticRow(
         question.analysis_basis,
@@ -159,3 +167,13 @@ def estimate_row(
         status=Status.INSUFFICIENT_DATA if estimate.reason else Status.OK,
         reason="; ".join(sentences) or None,
     )
+
+
+def _representable(estimate: Estimate) -> Estimate:
+    """The estimate without numbers that have overflowed."""
+    numbers = (estimate.point, estimate.lower, estimate.upper)
+    if all(number is None or math.isfinite(number) for number in numbers):
+        return estimate
+    point, lower, upper = (n if n is not None and math.isfinite(n) else None for n in numbers)
+    reason = estimate.reason or "the values are too large for their powers to be summed"
+    return Estimate(estimate.units, point, lower, upper, reason, estimate.remark)

@@ -111,7 +111,12 @@ class _LinearModelStatistic:
         arms = {branch: adjusted_arm(c) for branch, c in joint.items()}
         missing = {branch: c.values - c.units for branch, c in joint.items()}
         facts = _Facts(moments, units, missing, has_covariate=True)
-        label = Label(self.name, question.confidence, covariate=_covariate_name(question))
+        label = Label(
+            self.name,
+            question.confidence,
+            covariate=_covariate_name(question),
+            required="a value and a covariate",
+        )
         return self.make_rows(question, label, fit(arms, has_covariate=True), facts)
 
 

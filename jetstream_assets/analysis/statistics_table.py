@@ -1,0 +1,50 @@
+"""Rows of statistics become a table of the stored schema, in an order of their own.
+
+Belongs here: the table of one window. Does not: the rows (`statistics`), storing them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from jetstream_assets.statistics.base import StatisticRow
+from jetstream_assets.warehouse.tables import STATISTICS_SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jetstream_assets.experiments.windows import DueWindow
+
+_ORDER = (
+    "analysis_basis",
+    "segment",
+    "metric",
+    "statistic",
+    "parameter",
+    "branch",
+    "comparison",
+    "comparison_to_branch",
+)
+
+
+def statistics_table(due: DueWindow, rows: Sequence[StatisticRow]) -> pa.Table:
+    """The rows as STATISTICS_SCHEMA with the window's columns filled in, sorted; null first."""
+    ordered = sorted(rows, key=_key)
+    window = {
+        "period": due.period.value,
+        "window_index": due.index,
+        "window_start": due.window.start,
+        "window_end": due.window.end,
+    }
+    columns = {name: [value] * len(ordered) for name, value in window.items()}
+    for field in fields(StatisticRow):
+        columns[field.name] = [getattr(row, field.name) for row in ordered]
+    return pa.table({name: columns[name] for name in STATISTICS_SCHEMA.names}, STATISTICS_SCHEMA)
+
+
+def _key(row: StatisticRow) -> tuple[tuple[bool, object], ...]:
+    keys = (getattr(row, name) for name in _ORDER)
+    return tuple((key is not None, key) for key in keys)
