@@ -234,6 +234,7 @@ def _baseline(records: Records) -> pa.Table:
         {
             "client_info": {"client_id": event.client},
             "sample_id": event.sample_id,
+            "submission_date": event.day,
             "submission_timestamp": _instant(event.day),
             "ping_info": {"experiments": _branch_map(records, event.slug, event.branch)},
         }
@@ -244,6 +245,7 @@ def _baseline(records: Records) -> pa.Table:
         rows,
         client_info=pa.struct([("client_id", pa.string())]),
         sample_id=pa.int64(),
+        submission_date=pa.date32(),
         submission_timestamp=pa.timestamp("us"),
         ping_info=pa.struct([("experiments", _BRANCH_MAP)]),
     )
