@@ -7,17 +7,16 @@ from jetstream_assets.orchestration.executors import run_executor
 from jetstream_assets.orchestration.jobs import ANALYSIS, analysis_job
 from jetstream_assets.orchestration.partitions import cell_partitions
 from jetstream_assets.orchestration.plan_store import PlansIOManager
-from jetstream_assets.orchestration.resources import documents_resource, resources
+from jetstream_assets.orchestration.resources import resources
 from jetstream_assets.orchestration.settings import Settings
 
 
 def build_definitions(settings: Settings) -> Definitions:
     """All assets, jobs and resources for these settings."""
-    documents = documents_resource(settings)
     return Definitions(
         assets=corridor(cell_partitions(settings.first_date), settings.shards),
         jobs=[analysis_job],
-        resources=resources(settings) | {"plans": PlansIOManager(documents=documents)},
+        resources=resources(settings) | {"plans": PlansIOManager(root=str(settings.output))},
         executor=run_executor(settings),
     )
 

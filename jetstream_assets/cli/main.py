@@ -24,16 +24,23 @@ app.command(no_args_is_help=True, epilog=results.EPILOG)(results.results)
 app.command()(demo.demo)
 
 
+def _print_version(value: bool) -> None:  # noqa: FBT001  # typer calls it so
+    if value:
+        typer.echo(f"jetstream {version('jetstream-assets')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     *,
-    show_version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and exit.", is_eager=True, callback=_print_version
+        ),
     ] = False,
 ) -> None:
-    if show_version:
-        typer.echo(f"jetstream {version('jetstream-assets')}")
-        raise typer.Exit
+    pass
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ Belongs here: the command's options, its progress and its table. Does not: which
 import os
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from dagster import DagsterInstance
@@ -22,7 +22,7 @@ from jetstream_assets.cli.request import (
     named_cells,
 )
 from jetstream_assets.config.planning import open_planner
-from jetstream_assets.errors import ExperimentError
+from jetstream_assets.errors import ExperimentError, WarehouseError
 from jetstream_assets.orchestration.launch import RunOutcome, open_instance, run_cells
 from jetstream_assets.orchestration.plan_store import find_plan
 from jetstream_assets.orchestration.resources import DocumentsResource, WarehouseResource
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from jetstream_assets.config.planning import Planner
     from jetstream_assets.orchestration.partitions import Cell
 
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
+DAY: dict[str, Any] = {"formats": ["%Y-%m-%d"], "metavar": "YYYY-MM-DD"}
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -64,9 +64,15 @@ def run(  # options are its business
     slug: Annotated[
         list[str] | None, typer.Option(help="Only this experiment; may be given several times.")
     ] = None,
-    date: Annotated[Day, typer.Option(help="Analyse this date (its data is complete).")] = None,
-    from_: Annotated[Day, typer.Option("--from", help="First of several dates.")] = None,
-    to: Annotated[Day, typer.Option("--to", help="Last of several dates, inclusive.")] = None,
+    date: Annotated[
+        datetime | None, typer.Option(help="Analyse this date; its data is complete.", **DAY)
+    ] = None,
+    from_: Annotated[
+        datetime | None, typer.Option("--from", help="First of several dates.", **DAY)
+    ] = None,
+    to: Annotated[
+        datetime | None, typer.Option("--to", help="Last of several dates, inclusive.", **DAY)
+    ] = None,
     all_dates: Annotated[
         bool, typer.Option("--all-dates", help="Every date from launch to end, or to yesterday.")
     ] = False,
@@ -97,6 +103,8 @@ def run(  # options are its business
         executor=executor,
     )
     with readable_errors():
+        if not warehouse.is_dir():
+            raise WarehouseError(f"There is no folder {warehouse}. Check --warehouse.")
         planner = open_planner(experiments, config, ref=ref, strict=strict)
         request = _request(planner, slug or [], date, from_, to, all_dates=all_dates)
         is_complete = analyse(settings, request, verbose=verbose)

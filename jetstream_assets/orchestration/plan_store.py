@@ -12,7 +12,6 @@ from dagster import (
     InputContext,
     MultiPartitionKey,
     OutputContext,
-    ResourceDependency,
 )
 from pydantic import TypeAdapter
 
@@ -32,18 +31,18 @@ _PLAN = TypeAdapter(AnalysisPlan)
 class PlansIOManager(ConfigurableIOManager):
     """Stores the plans of a run's cells in the document store."""
 
-    documents: ResourceDependency[DocumentsResource]
+    root: str
 
     def handle_output(self, context: OutputContext, plans: Plans) -> None:
         """Store each plan under its cell."""
         del context
-        store = self.documents.open()
+        store = DocumentsResource(root=self.root).open()
         for plan in plans:
             store_plan(store, plan)
 
     def load_input(self, context: InputContext) -> Plans:
         """The plans of the run's cells, by experiment and date."""
-        store = self.documents.open()
+        store = DocumentsResource(root=self.root).open()
         cells = sorted(cell_of(key) for key in _keys(context))
         return [load_plan(store, cell) for cell in cells]
 
