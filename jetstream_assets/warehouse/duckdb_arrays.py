@@ -29,7 +29,7 @@ def correlated_array(node: exp.Table) -> exp.Expression:
     parts = [part for part in node.parts if isinstance(part, exp.Identifier)]
     if len(parts) < 2 or not _is_source(parts[0].name, node):  # noqa: PLR2004  a path: alias.field
         return node
-    path = exp.Dot.build([exp.column(parts[1].copy(), parts[0].copy()), *parts[2:]])
+    path = exp.column(parts[1].copy(), table=parts[0].copy(), fields=[*parts[2:]] or None)
     alias = node.args.get("alias")
     return _rows(node, path, alias.this if alias and alias.this else parts[-1], None)
 

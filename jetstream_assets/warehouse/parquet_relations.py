@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # Hidden files are never data.
 _FILES = "[!.]*.parquet"
 _SHOWN = 12
+_MOST_PARTS = 3
 _MADE_BY = {
     ResultTable.PLAN_FAILURES: "analysis_plan",
     **dict.fromkeys((ResultTable.ENROLLMENTS, ResultTable.ENROLLMENTS_FAILURES), "enrollments"),
@@ -65,10 +66,12 @@ class Relations:
         if table.catalog == SLICES_CATALOG:
             name, experiment, day = _slice_key(table)
             return experiment_folder(self.root, table.db, name, experiment), f"date={day}/{PART}"
-        parts = [part.name for part in table.parts][-2:]
-        if not all(parts):
-            raise QueryError(f"{table.sql(dialect='bigquery')} is no name of a table.")
-        return self.root.joinpath(*map(encoded, parts)), f"**/{_FILES}"
+        parts = [part.name for part in table.parts]
+        if not all(parts) or len(parts) > _MOST_PARTS:
+            raise QueryError(
+                f"{'.'.join(parts)} is no name of a table: project.dataset.table is."
+            )
+        return self.root.joinpath(*map(encoded, parts[-2:])), f"**/{_FILES}"
 
     def _relation(self, table: exp.Table) -> exp.Expression:
         folder, pattern = self._place(table)
@@ -199,7 +202,7 @@ def _without_clashes(path: str, keys: list[str]) -> exp.Expression:
 def _named_tables(tree: exp.Expression) -> Iterator[exp.Table]:
     """Tables that the tree reads: no names of WITH, no table functions."""
     for table in tree.find_all(exp.Table):
-        is_name = isinstance(table.this, exp.Identifier)
+        is_name = isinstance(table.this, exp.Identifier | exp.Dot)
         if is_name and not (len(table.parts) == 1 and _is_with_name(table)):
             yield table
 
