@@ -68,8 +68,8 @@ def files_at(directory: Path, commit: str) -> dict[str, bytes]:
     Raises:
         ConfigError: Git cannot read the commit.
     """
-    prefix = _git(str(directory), ["rev-parse", "--show-prefix"], directory).decode().strip()
-    archive = _git(str(directory), ["archive", "--format=tar", f"{commit}:{prefix}"], directory)
+    # In a directory below the repository's root, git archives what is below that directory.
+    archive = _git(str(directory), ["archive", "--format=tar", commit], directory)
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         return {
             member.name: content.read()

@@ -42,7 +42,7 @@ def read_files(location: str, ref: str | None) -> Files:
         ConfigError: There is nothing at the location, or git cannot give the reference.
     """
     directory = Path(location)
-    if directory.is_dir():
+    if location and directory.is_dir():
         return _of_directory(directory) if ref is None else _of_reference(directory, ref)
     if git.is_url(location):
         commit, contents = git.fetched_files(location, ref)

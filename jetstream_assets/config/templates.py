@@ -92,6 +92,8 @@ def render_experiment(text: str, experiment: TemplateExperiment, origin: Origin)
     Raises:
         ConfigError: The template is not well-formed or names something else.
     """
+    if not _is_template(text):
+        return text
     return _rendered(_PLAIN, text, {"experiment": experiment}, origin)
 
 
@@ -108,6 +110,8 @@ class Functions:
             ConfigError: The template is not well-formed, names something else, or the file of
                 functions cannot be used.
         """
+        if not _is_template(text):
+            return text
         return _rendered(self._environment, text, {"parameters": parameters}, origin)
 
     @cached_property
@@ -184,14 +188,16 @@ def _environment() -> ImmutableSandboxedEnvironment:
 _PLAIN = _environment()
 
 
+def _is_template(text: str) -> bool:
+    return any(mark in text for mark in ("{{", "{%", "{#"))
+
+
 def _rendered(
     environment: ImmutableSandboxedEnvironment,
     text: str,
     values: Mapping[str, object],
     origin: Origin,
 ) -> str:
-    if not any(mark in text for mark in ("{{", "{%", "{#")):
-        return text
     try:
         return str(environment.from_string(text).render(values))
     except RecursionError as error:

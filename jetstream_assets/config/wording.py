@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST_VALUE = 80
+# Below this likeness a suggestion misleads more often than it helps.
+_LIKENESS = 0.75
 
 
 def dotted_key(parts: Iterable[str | int]) -> str:
@@ -31,7 +34,7 @@ def dotted_key(parts: Iterable[str | int]) -> str:
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
     """``Did you mean 'x'?`` for the closest allowed name, or an empty text."""
-    close = difflib.get_close_matches(name, sorted(allowed), n=1)
+    close = difflib.get_close_matches(name, sorted(allowed), n=1, cutoff=_LIKENESS)
     return f"Did you mean {close[0]!r}?" if close else ""
 
 
@@ -67,7 +70,11 @@ def _sentence(detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return "the key is missing; it is required."
     message = detail["msg"].removeprefix("Value error, ").rstrip(".")
-    return f"found {shown(detail['input'])}. {message[0].upper()}{message[1:]}."
+    if detail["type"] != "value_error":
+        return f"found {shown(detail['input'])}. {message}."
+    # Our own validators; one of a whole table says itself which part of it is wrong.
+    found = "" if isinstance(detail["input"], Mapping) else f"; found {shown(detail['input'])}"
+    return f"{message}{found}."
 
 
 def _quoted(part: str) -> str:

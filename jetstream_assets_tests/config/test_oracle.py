@@ -47,7 +47,7 @@ ONLY_OURS = {
     "account-spotlight-modal-english-holdback",
     "account-spotlight-modal-english-holdback-esr",
     "accounts-vpn-promotion",
-    # The shared definition's statistics count when the experiment gives none.
+    # A metric that only serves as a part of a ratio needs no statistic of its own.
     "yelp-suggestions-pilot-v3",
 }
 
