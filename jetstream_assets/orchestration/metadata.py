@@ -70,18 +70,27 @@ def statistics_metadata(result: "StageResult", rows: "pa.Table") -> Metadata:
 
 
 def published_metadata(published: "Sequence[Published]") -> Metadata:
-    """Where each document is and what publishing did to it."""
+    """What publishing did to each document, and the place they are in."""
+    from jetstream_assets.report.markdown import published_markdown  # noqa: PLC0415
+
+    places = {document.location.removesuffix(document.name) for document in published}
     return {
-        document.name: MetadataValue.text(f"{document.result}: {document.location}")
-        for document in published
+        "documents": MetadataValue.md(published_markdown(published)),
+        "place": MetadataValue.text(", ".join(sorted(places))),
     }
 
 
 def _written_metadata(result: "StageResult") -> Metadata:
-    statements = "\n\n".join(f"```sql\n{w.sql}\n```" for w in result.written if w.sql)
-    return {
-        "bytes_read": MetadataValue.int(sum(w.bytes_read for w in result.written)),
-        "bytes_written": MetadataValue.int(sum(w.bytes_written for w in result.written)),
-        "seconds": MetadataValue.float(round(sum(w.seconds for w in result.written), 3)),
+    metadata: Metadata = {
+        "bytes_written": MetadataValue.int(sum(w.bytes_written for w in result.written))
+    }
+    ran = [written for written in result.written if written.sql]
+    if not ran:
+        # Rows computed here: the seconds of storing them would pass for those of the step.
+        return metadata
+    statements = "\n\n".join(f"```sql\n{written.sql}\n```" for written in ran)
+    return metadata | {
+        "bytes_read": MetadataValue.int(sum(written.bytes_read for written in ran)),
+        "seconds": MetadataValue.float(round(sum(written.seconds for written in ran), 3)),
         "sql": MetadataValue.md(statements),
     }

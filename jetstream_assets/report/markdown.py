@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from jetstream_assets.experiments.configuration import AnalysisConfiguration
     from jetstream_assets.experiments.failures import Failure
     from jetstream_assets.experiments.plan import AnalysisPlan
+    from jetstream_assets.report.store import Published
 
 _SPECIAL = re.compile(r"[\\`*_\[\]|~]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -93,6 +94,13 @@ def statistics_markdown(rows: pa.Table, limit: int) -> str:
         return "No statistics.\n"
     table = _table(_STATISTICS, [_statistics_cells(row) for row in shown[:limit]])
     return _with_rest(table, len(shown) - limit)
+
+
+def published_markdown(published: Sequence[Published]) -> str:
+    """What publishing did to each document, a line each, and from which date it is now."""
+    if not published:
+        return "No documents.\n"
+    return _bullets(f"{escaped(d.name)}: {d.result}, as of {d.as_of}" for d in published) + "\n"
 
 
 def _windows_table(plan: AnalysisPlan) -> str:

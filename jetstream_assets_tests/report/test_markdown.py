@@ -21,8 +21,10 @@ from jetstream_assets.report.markdown import (
     escaped,
     failures_markdown,
     plan_markdown,
+    published_markdown,
     statistics_markdown,
 )
+from jetstream_assets.report.store import Published, PublishResult
 from jetstream_assets_tests.report.rows import statistics_rows
 
 HOSTILE = "<script>alert(1)</script>|`x`\n# *b* [a](javascript:x)"
@@ -164,3 +166,15 @@ def test_statistics_are_a_compact_table() -> None:
     )
     last = statistics_markdown(rows, 3).splitlines()[-1]
     assert last == f"| {window} | spend | mean |  |  |  | failed: column is missing |"
+
+
+def test_each_document_is_named_with_what_became_of_it_and_its_date() -> None:
+    published = [
+        Published("a/written.json", PublishResult.WRITTEN, date(2024, 1, 9), "/r/a/written.json"),
+        Published("a/*old*.json", PublishResult.SUPERSEDED, date(2024, 2, 1), "/r/a/*old*.json"),
+    ]
+    assert published_markdown(published) == (
+        "- a/written.json: written, as of 2024-01-09\n"
+        "- a/\\*old\\*.json: superseded, as of 2024-02-01\n"
+    )
+    assert published_markdown([]) == "No documents.\n"
