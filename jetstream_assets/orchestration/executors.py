@@ -35,8 +35,6 @@ def dask_executor(init_context: InitExecutorContext) -> "DaskExecutor":
     """
     from dagster_dask.executor import DaskExecutor  # noqa: PLC0415
 
-    # Dagster's step events have no size that Dask could measure; it says so at every step.
-    logging.getLogger("distributed.sizeof").setLevel(logging.ERROR)
     cluster = {
         "n_workers": init_context.executor_config["workers"],
         "threads_per_worker": 1,
@@ -49,4 +47,7 @@ def run_executor(settings: Settings) -> ExecutorDefinition:
     """The executor that the settings ask for."""
     if settings.executor is Executor.IN_PROCESS:
         return in_process_executor
+    # Dagster's step events have no size that Dask could measure; it says so at every step. This
+    # is said here because every worker process comes by when it builds the job.
+    logging.getLogger("distributed.sizeof").setLevel(logging.ERROR)
     return dask_executor.configured({"workers": settings.workers}, name="dask")

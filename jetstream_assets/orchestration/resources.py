@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 
 
 class WarehouseResource(ConfigurableResource):  # type: ignore[type-arg]  # yields itself
-    """The embedded warehouse: DuckDB over a folder of Parquet."""
+    """The embedded warehouse: DuckDB over a folder of Parquet.
+
+    With more than one thread DuckDB adds floats in an order that varies from run to run, so the
+    last digits of a sum do, too. One thread gives the same bytes each time.
+    """
 
     root: str
+    threads: int = 1
 
     def open(self) -> "Warehouse":
         """The warehouse."""
@@ -27,7 +32,7 @@ class WarehouseResource(ConfigurableResource):  # type: ignore[type-arg]  # yiel
             DuckDBParquetWarehouse,
         )
 
-        return DuckDBParquetWarehouse(Path(self.root))
+        return DuckDBParquetWarehouse(Path(self.root), threads=self.threads)
 
 
 class InputsResource(ConfigurableResource):  # type: ignore[type-arg]  # yields itself
@@ -67,7 +72,7 @@ class DocumentsResource(ConfigurableResource):  # type: ignore[type-arg]  # yiel
 def resources(settings: Settings) -> dict[str, object]:
     """All resources of the code location, by the names that assets ask for."""
     return {
-        "warehouse": WarehouseResource(root=str(settings.warehouse)),
+        "warehouse": WarehouseResource(root=str(settings.warehouse), threads=settings.threads),
         "inputs": InputsResource(
             experiments=settings.experiments,
             configuration=settings.configuration,

@@ -58,6 +58,12 @@ class Settings(BaseSettings):
     shards: int = Field(
         default=4, ge=1, le=64, description="Parts into which the statistics of a run are cut."
     )
+    threads: int = Field(
+        default=1,
+        ge=1,
+        description="Threads of an embedded query. More than one is faster on few large "
+        "experiments, and the last digits of float sums then vary from run to run.",
+    )
     workers: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,

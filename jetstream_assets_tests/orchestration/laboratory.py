@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -133,14 +134,9 @@ class Laboratory:
     ) -> list[RunOutcome]:
         """One run an experiment, over consecutive dates."""
         cells = [Cell(slug, on) for on in dates]
-        return list(
-            run_cells(
-                settings or self.settings,
-                instance or DagsterInstance.ephemeral(),
-                cells,
-                on_step=lambda *_: None,
-            )
-        )
+        with DagsterInstance.ephemeral() if instance is None else nullcontext(instance) as used:
+            runs = run_cells(settings or self.settings, used, cells, on_step=lambda *_: None)
+            return list(runs)
 
     def files(self, table: str) -> dict[str, bytes]:
         """The bytes of every stored slice of a table, by its path."""

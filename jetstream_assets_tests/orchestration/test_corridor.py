@@ -39,8 +39,9 @@ def _metadata(instance: DagsterInstance, asset: str, on: date) -> Mapping[str, o
     return {name: v.value for name, v in record.asset_materialization.metadata.items()}
 
 
-def test_a_cell_is_materialized_from_plan_to_export(laboratory: Laboratory) -> None:
-    instance = DagsterInstance.ephemeral()
+def test_a_cell_is_materialized_from_plan_to_export(
+    laboratory: Laboratory, instance: DagsterInstance
+) -> None:
     (run,) = laboratory.run(FIRST_WEEK, instance=instance)
     assert run.succeeded, run.errors
     plan = _metadata(instance, "analysis_plan", FIRST_WEEK)
@@ -57,8 +58,9 @@ def test_a_cell_is_materialized_from_plan_to_export(laboratory: Laboratory) -> N
 
 
 @pytest.mark.parametrize("on", [EXPERIMENT.start_date, LAST_ENROLLMENT - timedelta(days=1)])
-def test_a_cell_with_nothing_due_is_green_and_says_so(laboratory: Laboratory, on: date) -> None:
-    instance = DagsterInstance.ephemeral()
+def test_a_cell_with_nothing_due_is_green_and_says_so(
+    laboratory: Laboratory, instance: DagsterInstance, on: date
+) -> None:
     (run,) = laboratory.run(on, instance=instance)
     assert run.succeeded, run.errors
     for asset in ("analysis_plan", "enrollments", "daily_aggregates", "metrics", "statistics"):
@@ -67,9 +69,8 @@ def test_a_cell_with_nothing_due_is_green_and_says_so(laboratory: Laboratory, on
 
 
 def test_a_run_over_many_dates_is_one_run_with_a_materialization_each(
-    laboratory: Laboratory,
+    laboratory: Laboratory, instance: DagsterInstance
 ) -> None:
-    instance = DagsterInstance.ephemeral()
     dates = days(LAST_ENROLLMENT, FIRST_WEEK)
     (run,) = laboratory.run(*dates, instance=instance)
     assert run.succeeded, run.errors
