@@ -16,6 +16,7 @@ from jetstream_assets.config.layers import Folded, Origin
 from jetstream_assets.config.schema.metrics import MetricDefinition
 from jetstream_assets.config.scope import Scope
 from jetstream_assets.config.templates import fill, string_content
+from jetstream_assets.config.wording import shown
 from jetstream_assets.experiments.metrics import Metric
 from jetstream_assets.experiments.platforms import platform_of
 
@@ -102,7 +103,7 @@ class MetricResolver:
         missing = [unit for unit in units if unit not in supported]
         if missing:
             raise found.at("analysis_units").error(
-                f"The metric is for {', '.join(units)}, but its data source {data_source!r} "
+                f"The metric is for {', '.join(units)}, but its data source {shown(data_source)} "
                 f"supports {', '.join(supported)} only.",
                 "Set analysis_units of the metric to what the data source supports.",
             )

@@ -24,7 +24,7 @@ from jetstream_assets.config.segments import resolve_exposure_signal, resolve_se
 from jetstream_assets.config.summaries import resolve_periods
 from jetstream_assets.config.templates import TemplateExperiment, render_experiment
 from jetstream_assets.config.warnings import told_warnings
-from jetstream_assets.config.wording import did_you_mean
+from jetstream_assets.config.wording import did_you_mean, shown
 from jetstream_assets.experiments.configuration import AnalysisConfiguration, Outcome
 from jetstream_assets.experiments.platforms import platform_of
 
@@ -108,7 +108,7 @@ def _no_outcome(
 ) -> ConfigError:
     elsewhere = repository.applications_of(slug)
     others = f" There is one for {', '.join(elsewhere)}." if elsewhere else ""
-    problem = f"There is no outcome {slug!r} for {app_name}.{others}"
+    problem = f"There is no outcome {shown(slug)} for {app_name}.{others}"
     return wanted.error(problem, did_you_mean(slug, repository.outcome_slugs(app_name)))
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from jetstream_assets.config.layers import Folded, Layer, Origin, Section, fold, names, topmost
 from jetstream_assets.config.templates import Functions
-from jetstream_assets.config.wording import did_you_mean
+from jetstream_assets.config.wording import did_you_mean, shown
 from jetstream_assets.experiments.experiment import Experiment
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Scope:
 
     def _missing(self, kind: str, name: str, wanted: Origin, known: set[str]) -> ConfigError:
         problem = (
-            f"There is no {kind} {name!r} in this experiment's configuration or in the shared "
+            f"There is no {kind} {shown(name)} in this experiment's configuration or in the shared "
             f"definitions of {self.experiment.app_name}."
         )
         return wanted.error(problem, did_you_mean(name, known))

@@ -16,6 +16,8 @@ from sqlglot import TokenType, exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, SqlglotError
 
+from jetstream_assets.config.wording import shown
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -63,7 +65,7 @@ def column(text: str, origin: Origin) -> str:
         ConfigError: It is not.
     """
     if _COLUMN_PATH.fullmatch(text) is None:
-        raise origin.error(f"{text!r} is no column; write names, with dots between fields.")
+        raise origin.error(f"{shown(text)} is no column; write names, with dots between fields.")
     return text
 
 
@@ -74,7 +76,7 @@ def name(text: str, origin: Origin) -> str:
         ConfigError: It cannot.
     """
     if _NAME.fullmatch(text) is None:
-        raise origin.error(f"{text!r} is no name; use letters, digits and underscores.")
+        raise origin.error(f"{shown(text)} is no name; use letters, digits and underscores.")
     return text
 
 

@@ -20,7 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jetstream_assets.config.document import Document
 from jetstream_assets.config.layers import Origin
 from jetstream_assets.config.schema.documents import FunctionsDocument
-from jetstream_assets.config.wording import did_you_mean
+from jetstream_assets.config.wording import cut, did_you_mean, shown
 from jetstream_assets.experiments.experiment import Experiment
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def _rendered(
     except RecursionError as error:
         raise origin.error("The template is nested too deeply.") from error
     except _TEMPLATE_ERRORS as error:
-        raise origin.error(f"The template cannot be rendered: {error}.") from error
+        raise origin.error(f"The template cannot be rendered: {cut(str(error))}.") from error
 
 
 def _function(definition: str, origin: Origin) -> Callable[[object], str]:
@@ -216,7 +216,7 @@ def _function(definition: str, origin: Origin) -> Callable[[object], str]:
 def _unknown_placeholder(name: str, values: Mapping[str, str], origin: Origin) -> Exception:
     allowed = ", ".join(f"{{{value}}}" for value in values) or "none"
     remedy = did_you_mean(name, values) or "Double a brace that is meant literally."
-    return origin.error(f"{{{name}}} is no placeholder here; allowed: {allowed}.", remedy)
+    return origin.error(f"{shown(name)} is no placeholder here; allowed: {allowed}.", remedy)
 
 
 def _known(day: date | None, which: str) -> date:

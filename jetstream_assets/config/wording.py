@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_LONGEST_VALUE = 80
+_LONGEST_VALUE = 100
 # Below this likeness a suggestion misleads more often than it helps.
 _LIKENESS = 0.75
 
@@ -40,7 +40,11 @@ def did_you_mean(name: str, allowed: Iterable[str]) -> str:
 
 def shown(value: object) -> str:
     """A value as text for a message, cut to a readable length."""
-    text = repr(value)
+    return cut(repr(value))
+
+
+def cut(text: str) -> str:
+    """Text for a message, cut to a readable length."""
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
 
 

@@ -86,8 +86,9 @@ def test_files_of_another_tool_are_left_alone(folder: Folder) -> None:
         ),
         (
             (
-                b'[experiment.exposure_signal]\nname = "a"\ndata_source = "b"\nfriendly_name = "c"\n'
-                b'description = "d"\nselect_expression = "e"\nwindow_end = "end"'
+                b'[experiment.exposure_signal]\nname = "a"\ndata_source = "b"\n'
+                b'friendly_name = "c"\ndescription = "d"\n'
+                b'select_expression = "e"\nwindow_end = "end"'
             ),
             "experiment.exposure_signal.window_end",
             "enrollment_start",

@@ -87,7 +87,7 @@ def test_select_expressions(folder: Folder, written: str, expected: str) -> None
         ("{{agg_sum('x')", "cannot be rendered"),
         ("{{ parameters.nothing }}", "has no attribute 'nothing'"),
         ("{{ ''.__class__.__mro__ }}", "access to attribute '__class__'"),
-        ("SUM({slug})", "{slug} is no placeholder here; allowed: {experiment_slug}"),
+        ("SUM({slug})", "'slug' is no placeholder here; allowed: {experiment_slug}"),
         ("SUM({experiment_slug.__class__})", "is no placeholder here"),
         ("SUM({experiment_slug!r})", "is no placeholder here"),
         ("SUM({0})", "is no placeholder here"),
