@@ -16,7 +16,7 @@ from sqlglot import TokenType, exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, SqlglotError
 
-from jetstream_assets.config.wording import shown
+from jetstream_assets.config.wording import cut, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +113,7 @@ def _problem(text: str, is_allowed: Callable[[str], bool], allowed: str) -> str:
     except ParseError as error:
         return f"The SQL cannot be parsed, {_position(error)}; it must be {allowed}."
     except SqlglotError as error:
-        return f"The SQL cannot be read: {error}; it must be {allowed}."
+        return f"The SQL cannot be read: {cut(str(error))}; it must be {allowed}."
     except RecursionError:
         return "The SQL is nested too deeply."
 

@@ -92,7 +92,8 @@ def _summary(
 
 def _pre_treatment(written: PreTreatmentTable, origin: Origin) -> PreTreatment:
     if written.name not in PRE_TREATMENTS:
-        problem = f"There is no pre-treatment {shown(written.name)}; allowed: {one_of(list(PRE_TREATMENTS))}."
+        allowed = one_of(list(PRE_TREATMENTS))
+        problem = f"There is no pre-treatment {shown(written.name)}; allowed: {allowed}."
         raise origin.error(problem, did_you_mean(written.name, PRE_TREATMENTS))
     parameters = PRE_TREATMENTS[written.name]
     arguments = complete_arguments(parameters, written.model_extra or {}, origin)

@@ -83,6 +83,7 @@ def test_select_expressions(folder: Folder, written: str, expected: str) -> None
         ("DROP TABLE y", "not a single SQL expression"),
         ("CALL run()", "not a single SQL expression"),
         ("{{agg_summ('x')}}", "'agg_summ' is undefined"),
+        ("{{ range(10) }}", "'range' is undefined"),
         ("{{agg_sum()}}", "missing 1 required positional argument"),
         ("{{agg_sum('x')", "cannot be rendered"),
         ("{{ parameters.nothing }}", "has no attribute 'nothing'"),
