@@ -55,19 +55,25 @@ class Beta:
         found: NDArray[np.float64] = betainc(self.a, self.b, np.clip(values, 0.0, 1.0))
         return found
 
+    def density(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Its density at values between 0 and 1."""
+        from scipy.special import betaln, xlog1py, xlogy
+
+        powers = xlogy(self.a - 1, values) + xlog1py(self.b - 1, -values)
+        found: NDArray[np.float64] = np.exp(powers - betaln(self.a, self.b))
+        return found
+
 
 def difference_quantile(first: Beta, second: Beta, share: float) -> float:
     """The d with P(first - second <= d) = share."""
     if first.variance < second.variance:
-        values, weights = _nodes(first)
 
         def probability(d: float) -> float:
-            return 1.0 - float(weights @ second.below(values - d))
+            return 1.0 - _mean_below(first, second, 1.0, -d)
     else:
-        values, weights = _nodes(second)
 
         def probability(d: float) -> float:
-            return float(weights @ first.below(values + d))
+            return _mean_below(second, first, 1.0, d)
 
     low, high = _bracket(first, second, share)
     return _root(probability, share, low[0] - high[1], high[0] - low[1])
@@ -76,20 +82,36 @@ def difference_quantile(first: Beta, second: Beta, share: float) -> float:
 def ratio_quantile(first: Beta, second: Beta, share: float) -> float:
     """The r with P(first / second <= r) = share; found on the scale of its logarithm."""
     if first.variance / first.mean**2 < second.variance / second.mean**2:
-        values, weights = _nodes(first)
 
         def probability(log_ratio: float) -> float:
-            return 1.0 - float(weights @ second.below(values * math.exp(-log_ratio)))
+            return 1.0 - _mean_below(first, second, math.exp(-log_ratio), 0.0)
     else:
-        values, weights = _nodes(second)
 
         def probability(log_ratio: float) -> float:
-            return float(weights @ first.below(values * math.exp(log_ratio)))
+            return _mean_below(second, first, math.exp(log_ratio), 0.0)
 
     low, high = _bracket(first, second, share)
     return math.exp(
         _root(probability, share, math.log(low[0] / high[1]), math.log(high[0] / low[1]))
     )
+
+
+def _mean_below(variable: Beta, other: Beta, scale: float, shift: float) -> float:
+    """P(other <= scale * variable + shift).
+
+    The nodes cover only where the right side lies between 0 and 1: beyond, the probability is 0
+    or 1, and a bend inside would cost the quadrature its accuracy.
+    """
+    low, high = _support(variable)
+    full = (1.0 - shift) / scale
+    low, high = max(low, -shift / scale), min(high, full)
+    beyond = 1.0 - float(variable.below(np.array(full)))
+    if high <= low:
+        return beyond
+    nodes, weights = _legendre()
+    values = low + (high - low) * (nodes + 1) / 2
+    density = variable.density(values) * weights * (high - low) / 2
+    return float(density @ other.below(scale * values + shift)) + beyond
 
 
 def _bracket(
@@ -108,17 +130,13 @@ def _root(probability: Callable[[float], float], share: float, low: float, high:
 
 
 @lru_cache(maxsize=256)
-def _nodes(variable: Beta) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Values that stand for the variable, with their probabilities."""
-    from scipy.special import betaln
+def _support(variable: Beta) -> tuple[float, float]:
+    """Low and high values outside of which the variable lies as good as never."""
+    return variable.quantile(_TAIL), 1 - Beta(variable.b, variable.a).quantile(_TAIL)
 
+
+@lru_cache(maxsize=1)
+def _legendre() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Gauss-Legendre nodes from -1 to 1 and their weights."""
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
-    low, high = variable.quantile(_TAIL), 1 - Beta(variable.b, variable.a).quantile(_TAIL)
-    values = low + (high - low) * (nodes + 1) / 2
-    density = np.exp(
-        (variable.a - 1) * np.log(values)
-        + (variable.b - 1) * np.log1p(-values)
-        - betaln(variable.a, variable.b)
-    )
-    found = weights * density
-    return values, found / found.sum()
+    return nodes, weights

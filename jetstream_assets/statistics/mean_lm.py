@@ -226,7 +226,11 @@ def _incomparable(model: LinearModel, facts: _Facts, branch: str, reference: str
     if model.variance is None:
         return f"{model.degrees_of_freedom} degrees of freedom are too few for an interval"
     if not model.variance:
-        return "no branch has different values, so that there is no interval"
+        return (
+            "the covariate explains every difference, so that there is no interval"
+            if model.slope
+            else "no branch has different values, so that there is no interval"
+        )
     return ""
 
 

@@ -9,6 +9,7 @@ clear of 0 at the confidence level; otherwise a ratio to it says nothing and the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from jetstream_assets.statistics.cumulants import Cumulants
 from jetstream_assets.statistics.dirichlet_draws import posterior_draws
 from jetstream_assets.statistics.layout import Comparison, Estimate, remark_of_odd
 
+TOO_LARGE = "the values are too large for their powers to be summed"
 _ZERO_REFERENCE = (
     "the reference branch's mean cannot be told from 0, so that a ratio to it says nothing"
 )
@@ -78,6 +80,8 @@ def compared(branch: Posterior, reference: Posterior, level: float) -> Compariso
 def _incomparable(first: BranchMoments, second: BranchMoments) -> str:
     if min(first.units, second.units) == 1:
         return "a branch of one unit has no spread, so that there is no interval"
+    if not math.isfinite(first.m4 + second.m4):
+        return TOO_LARGE
     if first.is_constant and second.is_constant:
         return "neither branch has different values, so that there is no interval"
     return ""
