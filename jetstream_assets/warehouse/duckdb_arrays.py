@@ -9,12 +9,12 @@ from __future__ import annotations
 from sqlglot import exp
 
 
-def unnest(node: exp.Unnest) -> exp.Expression:
+def unnest(node: exp.Unnest) -> exp.Expr:
     """UNNEST in FROM as a sub-query with the element, its fields and its offset as columns.
 
     - Without an alias the fields of the structs are the columns.
-    - With an alias the element is a column of that name; where it is the only source of a query
-      that uses bare names, the fields are columns too, as in BigQuery.
+    - With an alias the element is a column of that name; where the query also uses bare names, the
+      fields are columns too, as in BigQuery.
     - WITH OFFSET counts from 0 (DuckDB's WITH ORDINALITY counts from 1).
 
     A NULL array has no rows, in both.
@@ -24,7 +24,7 @@ def unnest(node: exp.Unnest) -> exp.Expression:
     return _rows(node, node.expressions[0], _element_alias(node), node.args.get("offset"))
 
 
-def correlated_array(node: exp.Table) -> exp.Expression:
+def correlated_array(node: exp.Table) -> exp.Expr:
     """``FROM ds.events`` inside a query over ``ds`` is an array of its row, not a table."""
     parts = [part for part in node.parts if isinstance(part, exp.Identifier)]
     if len(parts) < 2 or not _is_source(parts[0].name, node):  # noqa: PLR2004  a path: alias.field
@@ -36,11 +36,11 @@ def correlated_array(node: exp.Table) -> exp.Expression:
 
 def _rows(
     node: exp.Unnest | exp.Table,
-    array: exp.Expression,
+    array: exp.Expr,
     alias: exp.Identifier | None,
     offset: exp.Identifier | None,
-) -> exp.Expression:
-    columns: list[exp.Expression] = []
+) -> exp.Expr:
+    columns: list[exp.Expr] = []
     if alias:
         columns.append(_named(_unnest_call(array), alias))
     if not alias or _uses_bare_names(node, {alias.name, offset.name if offset else ""}):
@@ -55,11 +55,11 @@ def _rows(
     return exp.Subquery(this=exp.select(*columns))
 
 
-def _named(column: exp.Expression, name: exp.Identifier) -> exp.Expression:
+def _named(column: exp.Expr, name: exp.Identifier) -> exp.Expr:
     return exp.Alias(this=column, alias=name.copy())
 
 
-def list_aggregate(node: exp.ArrayAgg | exp.IgnoreNulls) -> exp.Expression:
+def list_aggregate(node: exp.ArrayAgg | exp.IgnoreNulls) -> exp.Expr:
     """ARRAY_AGG([DISTINCT] x [IGNORE NULLS] [ORDER BY ...] [LIMIT n]); NULL without rows."""
     aggregate = node.this if isinstance(node, exp.IgnoreNulls) else node
     is_whole = not isinstance(node.parent, exp.IgnoreNulls | exp.RespectNulls)
@@ -68,7 +68,7 @@ def list_aggregate(node: exp.ArrayAgg | exp.IgnoreNulls) -> exp.Expression:
     content, limit = aggregate.this, None
     if isinstance(content, exp.Limit):
         content, limit = content.this, content.expression
-    translated: exp.Expression = exp.ArrayAgg(this=content.copy())
+    translated: exp.Expr = exp.ArrayAgg(this=content.copy())
     if isinstance(node, exp.IgnoreNulls):
         present = exp.Not(this=exp.Is(this=_aggregated(content).copy(), expression=exp.Null()))
         translated = exp.Filter(this=translated, expression=exp.Where(this=present))
@@ -78,11 +78,11 @@ def list_aggregate(node: exp.ArrayAgg | exp.IgnoreNulls) -> exp.Expression:
     return exp.Anonymous(this="LIST_SLICE", expressions=[translated, first, limit.copy()])
 
 
-def _aggregated(content: exp.Expression) -> exp.Expression:
+def _aggregated(content: exp.Expr) -> exp.Expr:
     if isinstance(content, exp.Order):
         return _aggregated(content.this)
     if isinstance(content, exp.Distinct):
-        distinct: exp.Expression = content.expressions[0]
+        distinct: exp.Expr = content.expressions[0]
         return distinct
     return content
 
@@ -96,8 +96,8 @@ def _element_alias(node: exp.Unnest) -> exp.Identifier | None:
     return next((name for name in names if name), None)
 
 
-def _unnest_call(array: exp.Expression, *, with_fields: bool = False) -> exp.Expression:
-    arguments: list[exp.Expression] = [array.copy()]
+def _unnest_call(array: exp.Expr, *, with_fields: bool = False) -> exp.Expr:
+    arguments: list[exp.Expr] = [array.copy()]
     if with_fields:
         depth = exp.to_identifier("max_depth")
         arguments.append(exp.PropertyEQ(this=depth, expression=exp.Literal.number(2)))
@@ -105,12 +105,9 @@ def _unnest_call(array: exp.Expression, *, with_fields: bool = False) -> exp.Exp
 
 
 def _uses_bare_names(node: exp.Unnest | exp.Table, own: set[str]) -> bool:
-    """Whether the fields are wanted: bare names where the array is the only source.
-
-    Beside other sources bare names are theirs; fields of the same name would be ambiguous.
-    """
+    """Whether the query has bare names that may be fields; those of two sources are ambiguous."""
     select = node.find_ancestor(exp.Select)
-    if select is None or select.is_star or select.args.get("joins"):
+    if select is None or select.is_star:
         return False
     own = {name.lower() for name in own}
     inside = {id(column) for column in node.find_all(exp.Column)}

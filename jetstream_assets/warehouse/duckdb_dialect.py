@@ -13,6 +13,7 @@ The gaps, each tested by execution against hand-computed BigQuery results:
 - ``DATE_ADD`` of a DATE is a DATE, DuckDB's is a TIMESTAMP; DATE + BIGINT has no operator.
 - ``TIMESTAMP_DIFF`` counts whole intervals, DuckDB's ``date_diff`` counts boundaries.
 - ``CAST(FLOAT64 AS INT64)`` rounds halves away from zero, DuckDB to even; ``'1.5'`` is no INT64.
+- ``CAST(1.0 AS STRING)`` is '1', DuckDB's is '1.0'.
 - JSON functions give NULL for text that is no JSON, DuckDB an error.
 - ``0.1`` is a FLOAT64, in DuckDB a DECIMAL.
 - ``LIKE`` escapes with a backslash, DuckDB's only when told to.
@@ -34,10 +35,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _CALENDAR_UNITS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
+_CAST_MACROS = {
+    exp.DataType.Type.BIGINT: "TO_INT64",
+    exp.DataType.Type.BOOLEAN: "TO_BOOL",
+    exp.DataType.Type.TEXT: "TO_STRING",
+}
 _BOOLEAN_NODES = (exp.Predicate, exp.Connector, exp.Not, exp.Boolean, exp.LogicalOr, exp.LogicalAnd)
 
 
-def to_duckdb(tree: exp.Expression) -> exp.Expression:
+def to_duckdb(tree: exp.Expr) -> exp.Expr:
     """A copy of the tree that sqlglot renders as DuckDB SQL with BigQuery's meaning.
 
     Args:
@@ -52,15 +58,15 @@ def to_duckdb(tree: exp.Expression) -> exp.Expression:
         fix = _FIXES.get(type(node))
         if fix is not None and node is not holder:
             node.replace(fix(node))
-    translated: exp.Expression = holder.this
+    translated: exp.Expr = holder.this
     return translated.pop()
 
 
-def _call(name: str, *arguments: exp.Expression) -> exp.Anonymous:
+def _call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 
-def _count_if(node: exp.CountIf) -> exp.Expression:
+def _count_if(node: exp.CountIf) -> exp.Expr:
     condition = node.this
     if isinstance(condition, exp.Distinct):
         met = exp.Case().when(condition.expressions[0].copy(), exp.true())
@@ -68,23 +74,23 @@ def _count_if(node: exp.CountIf) -> exp.Expression:
     return exp.Filter(this=exp.Count(this=exp.Star()), expression=exp.Where(this=condition.copy()))
 
 
-def _logical_or(node: exp.LogicalOr) -> exp.Expression:
+def _logical_or(node: exp.LogicalOr) -> exp.Expr:
     return _call("BOOL_OR", node.this.copy())
 
 
-def _logical_and(node: exp.LogicalAnd) -> exp.Expression:
+def _logical_and(node: exp.LogicalAnd) -> exp.Expr:
     return _call("BOOL_AND", node.this.copy())
 
 
-def _max_by(node: exp.ArgMax) -> exp.Expression:
+def _max_by(node: exp.ArgMax) -> exp.Expr:
     return _call("ARG_MAX_NULL", node.this.copy(), node.expression.copy())
 
 
-def _min_by(node: exp.ArgMin) -> exp.Expression:
+def _min_by(node: exp.ArgMin) -> exp.Expr:
     return _call("ARG_MIN_NULL", node.this.copy(), node.expression.copy())
 
 
-def _extract(node: exp.Extract) -> exp.Expression:
+def _extract(node: exp.Extract) -> exp.Expr:
     part, value = node.name.upper(), node.expression.copy()
     if part == "DAYOFWEEK":
         return exp.Paren(this=exp.Add(this=node.copy(), expression=exp.Literal.number(1)))
@@ -97,18 +103,18 @@ def _extract(node: exp.Extract) -> exp.Expression:
     return node
 
 
-def _date_add(node: exp.DateAdd) -> exp.Expression:
+def _date_add(node: exp.DateAdd) -> exp.Expr:
     return _shifted_date(node, node.expression.copy())
 
 
-def _date_sub(node: exp.DateSub) -> exp.Expression:
+def _date_sub(node: exp.DateSub) -> exp.Expr:
     amount = node.expression
     if isinstance(amount, exp.Literal):
         return _shifted_date(node, exp.Neg(this=exp.Literal.number(amount.name)))
     return _shifted_date(node, exp.Neg(this=exp.Paren(this=amount.copy())))
 
 
-def _shifted_date(node: exp.DateAdd | exp.DateSub, amount: exp.Expression) -> exp.Expression:
+def _shifted_date(node: exp.DateAdd | exp.DateSub, amount: exp.Expr) -> exp.Expr:
     unit = node.unit.name.upper() if node.unit else "DAY"
     start = _as_date(node.this.copy())
     if isinstance(amount, exp.Literal):
@@ -124,7 +130,7 @@ def _shifted_date(node: exp.DateAdd | exp.DateSub, amount: exp.Expression) -> ex
     return exp.Paren(this=exp.Add(this=start, expression=days))
 
 
-def _times(amount: exp.Expression, factor: int) -> exp.Expression:
+def _times(amount: exp.Expr, factor: int) -> exp.Expr:
     """The amount as an INTEGER, which is the type that DuckDB adds to a DATE."""
     number = amount.this if isinstance(amount, exp.Neg) else amount
     if isinstance(number, exp.Literal):
@@ -136,7 +142,7 @@ def _times(amount: exp.Expression, factor: int) -> exp.Expression:
     return exp.Mul(this=whole, expression=exp.Literal.number(factor))
 
 
-def _as_date(value: exp.Expression) -> exp.Expression:
+def _as_date(value: exp.Expr) -> exp.Expr:
     return value if _is_date(value) else _call("AS_DATE", value)
 
 
@@ -152,7 +158,7 @@ def _is_date(node: exp.Expr) -> bool:
     )
 
 
-def _plus_days(node: exp.Add | exp.Sub) -> exp.Expression:
+def _plus_days(node: exp.Add | exp.Sub) -> exp.Expr:
     """DATE plus or minus a whole number of days that is not a literal.
 
     Types are unknown here, so a column counts as a DATE by its name (``date`` or ``..._date``).
@@ -169,12 +175,14 @@ def _plus_days(node: exp.Add | exp.Sub) -> exp.Expression:
 
 def _looks_like_date(node: exp.Expr) -> bool:
     inner = node.unnest()
+    if isinstance(inner, exp.Min | exp.Max | exp.AnyValue):
+        return _looks_like_date(inner.this)
     if isinstance(inner, exp.Column):
         return inner.name.lower() == "date" or inner.name.lower().endswith("_date")
     return _is_date(inner)
 
 
-def _date_trunc(node: exp.DateTrunc) -> exp.Expression:
+def _date_trunc(node: exp.DateTrunc) -> exp.Expr:
     unit = node.args["unit"].name.upper()
     if unit in {*_CALENDAR_UNITS, "ISOWEEK"}:
         part = exp.Literal.string("WEEK" if unit == "ISOWEEK" else unit)
@@ -182,7 +190,7 @@ def _date_trunc(node: exp.DateTrunc) -> exp.Expression:
     return node
 
 
-def _timestamp_diff(node: exp.TimestampDiff) -> exp.Expression:
+def _timestamp_diff(node: exp.TimestampDiff) -> exp.Expr:
     later, earlier = (
         exp.cast(side.copy(), "TIMESTAMPTZ") if isinstance(side, exp.Literal) else side.copy()
         for side in (node.this, node.expression)
@@ -191,39 +199,39 @@ def _timestamp_diff(node: exp.TimestampDiff) -> exp.Expression:
     return _call("DATE_SUB", unit, earlier, later)
 
 
-def _cast(node: exp.Cast) -> exp.Expression:
+def _cast(node: exp.Cast) -> exp.Expr:
     kind = node.to.this
     if kind == exp.DataType.Type.DECIMAL and not node.to.expressions:
         node.set("to", exp.DataType.build("DECIMAL(38, 9)"))  # BigQuery's NUMERIC
         return node
     is_certain = isinstance(node.this.unnest(), (*_BOOLEAN_NODES, exp.Count))
-    macro = {exp.DataType.Type.BIGINT: "TO_INT64", exp.DataType.Type.BOOLEAN: "TO_BOOL"}.get(kind)
+    macro = _CAST_MACROS.get(kind)
     if macro is None or is_certain or isinstance(node.this, exp.Null):
         return node
-    prefix = "SAFE_" if isinstance(node, exp.TryCast) else ""
-    return _call(prefix + macro, node.this.copy())
+    is_safe = isinstance(node, exp.TryCast) and macro != "TO_STRING"  # which never fails
+    return _call(f"SAFE_{macro}" if is_safe else macro, node.this.copy())
 
 
-def _json_scalar(node: exp.JSONExtractScalar) -> exp.Expression:
+def _json_scalar(node: exp.JSONExtractScalar) -> exp.Expr:
     return _call("JSON_SCALAR", *_json_argument(node))
 
 
-def _json_part(node: exp.JSONExtract) -> exp.Expression:
+def _json_part(node: exp.JSONExtract) -> exp.Expr:
     return _call("JSON_PART", *_json_argument(node))
 
 
-def _json_list(node: exp.JSONExtractArray) -> exp.Expression:
+def _json_list(node: exp.JSONExtractArray) -> exp.Expr:
     return _call("JSON_LIST", *_json_argument(node))
 
 
-def _json_text_list(node: exp.JSONValueArray) -> exp.Expression:
+def _json_text_list(node: exp.JSONValueArray) -> exp.Expr:
     return _call("JSON_TEXT_LIST", *_json_argument(node))
 
 
-def _json_argument(node: exp.Expression) -> tuple[exp.Expression, exp.Expression]:
+def _json_argument(node: exp.Expr) -> tuple[exp.Expr, exp.Expr]:
     """The document and the path; ``doc['key']`` becomes a path, for text and JSON columns alike."""
     document, path = node.this.copy(), node.args.get("expression")
-    keys: list[exp.Expression] = []
+    keys: list[exp.Expr] = []
     while isinstance(document, exp.Bracket) and _is_text_key(document):
         keys.insert(0, exp.JSONPathKey(this=document.expressions[0].name))
         document = document.this
@@ -238,13 +246,13 @@ def _is_text_key(node: exp.Bracket) -> bool:
     return len(node.expressions) == 1 and bool(node.expressions[0].is_string)
 
 
-def _number(node: exp.Literal) -> exp.Expression:
+def _number(node: exp.Literal) -> exp.Expr:
     if node.is_string or "." not in node.name or "e" in node.name.lower():
         return node
     return exp.Literal.number(f"{node.name}e0")
 
 
-def _like(node: exp.Like) -> exp.Expression:
+def _like(node: exp.Like) -> exp.Expr:
     pattern = node.expression
     if isinstance(node.parent, exp.Escape):
         return node
@@ -253,25 +261,25 @@ def _like(node: exp.Like) -> exp.Expression:
     return exp.Escape(this=node.copy(), expression=exp.Literal.string("\\"))
 
 
-def _substring(node: exp.Substring) -> exp.Expression:
+def _substring(node: exp.Substring) -> exp.Expr:
     start = node.args.get("start")
     if isinstance(start, exp.Literal) and start.name == "0":
         start.replace(exp.Literal.number(1))
     return node
 
 
-def _safe(node: exp.SafeFunc) -> exp.Expression:
+def _safe(node: exp.SafeFunc) -> exp.Expr:
     return _call("TRY", node.this.copy())
 
 
-def _ordered(node: exp.Ordered) -> exp.Expression:
+def _ordered(node: exp.Ordered) -> exp.Expr:
     if node.args.get("nulls_first") is None:
         # BigQuery sorts NULL as the smallest value.
         node.set("nulls_first", not node.args.get("desc"))
     return node
 
 
-_FIXES: dict[type[exp.Expr], Callable[..., exp.Expression]] = {
+_FIXES: dict[type[exp.Expr], Callable[..., exp.Expr]] = {
     exp.Add: _plus_days,
     exp.Anonymous: organisation_function,
     exp.ArgMax: _max_by,

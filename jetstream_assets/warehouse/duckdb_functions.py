@@ -16,7 +16,7 @@ from jetstream_assets.warehouse.duckdb_macros import ORGANISATION_MACROS
 
 def organisation_function(
     node: exp.Dot | exp.Column | exp.Anonymous,
-) -> exp.Expression:
+) -> exp.Expr:
     """The call of a macro for a function with a dotted name; other nodes as they are.
 
     The macro's name is the function's with underscores. The project is dropped, except for
@@ -50,7 +50,7 @@ def _called(node: exp.Dot | exp.Column) -> exp.Anonymous | None:
     return last if isinstance(last, exp.Anonymous) and not isinstance(node, exp.Anonymous) else None
 
 
-def _prefix(node: exp.Expression) -> list[str]:
+def _prefix(node: exp.Expr) -> list[str]:
     if isinstance(node, exp.Column):
         return [part.name for part in node.parts[:-1]]
     names: list[str] = []

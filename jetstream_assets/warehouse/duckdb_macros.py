@@ -58,6 +58,10 @@ DIALECT_MACROS = {
         f"AND NOT regexp_full_match(CAST(x AS VARCHAR), {_TRUTH}) THEN NULL "
         "ELSE TRY_CAST(x AS BOOLEAN) END"
     ),
+    "to_string": (
+        "(x) AS CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT') "
+        "THEN regexp_replace(CAST(x AS VARCHAR), '[.]0$', '') ELSE CAST(x AS VARCHAR) END"
+    ),
     # Text that is no JSON gives NULL; so does a JSON null, and an object where a scalar is asked.
     "json_scalar": "(doc, path) AS CASE WHEN json_valid(doc) "
     "THEN json_value(doc, path) ->> '$' END",

@@ -76,14 +76,14 @@ class DuckDBParquetWarehouse:
         session = DuckDBSession(root, self.threads, self.memory_limit)
         object.__setattr__(self, "_session", session)
 
-    def query(self, tree: exp.Expression) -> pa.Table:
+    def query(self, tree: exp.Expr) -> pa.Table:
         """The rows of a query, in memory."""
         sql = self._statement(tree)
-        with self._cursor(sql) as cursor:
+        with self._cursor(sql, tree) as cursor:
             return cursor.sql(_with_stored_types(cursor, sql)).to_arrow_table()
 
     def replace(
-        self, target: Slice, content: exp.Expression | pa.Table, provenance: Provenance
+        self, target: Slice, content: exp.Expr | pa.Table, provenance: Provenance
     ) -> Written:
         """Put the content in the slice's place, whole and atomically.
 
@@ -93,11 +93,11 @@ class DuckDBParquetWarehouse:
         Python has no statement.
         """
         started = time.perf_counter()
-        is_arrow = isinstance(content, pa.Table)
-        sql = _ALL_CONTENT if is_arrow else self._statement(content)
+        tree = None if isinstance(content, pa.Table) else content
+        sql = _ALL_CONTENT if tree is None else self._statement(tree)
         path = slice_file(self.root, target)
-        with _disk_trouble(path), replacement(path) as beside, self._cursor(sql) as cursor:
-            if is_arrow:
+        with _disk_trouble(path), replacement(path) as beside, self._cursor(sql, tree) as cursor:
+            if tree is None:
                 cursor.register(_CONTENT, content)
             cursor.execute("SET enable_profiling = 'no_output'")
             copy = _copy(_with_stored_types(cursor, sql), beside, provenance)
@@ -109,7 +109,7 @@ class DuckDBParquetWarehouse:
             bytes_written=size,
             bytes_read=int(json.loads(profile)["io"]["total_bytes_read"]),
             seconds=time.perf_counter() - started,
-            sql="" if is_arrow else sql,
+            sql="" if tree is None else sql,
         )
 
     def provenance(self, target: Slice) -> Provenance | None:
@@ -120,22 +120,21 @@ class DuckDBParquetWarehouse:
         """The stored slices of a table and experiment, by date."""
         return stored_slices(self.root, table, experiment, dataset)
 
-    def dry_run(self, tree: exp.Expression) -> Estimate:
+    def dry_run(self, tree: exp.Expr) -> Estimate:
         """Check a query without running it.
 
         ``bytes_read`` is the size of all files of all tables that it names: an upper bound.
         """
         sql = self._statement(tree)
-        with self._cursor(sql) as cursor:
+        with self._cursor(sql, tree) as cursor:
             cursor.execute(f"EXPLAIN {sql}")
-        files = Relations(self.root).files(to_duckdb(tree))
-        return Estimate(bytes_read=sum(file.stat().st_size for file in files), sql=sql)
+        return Estimate(bytes_read=sum(file.stat().st_size for file in self._files(tree)), sql=sql)
 
-    def sql(self, tree: exp.Expression) -> str:
+    def sql(self, tree: exp.Expr) -> str:
         """The statement as DuckDB runs it, formatted; tables are reads of their files."""
         return self._statement(tree)
 
-    def _statement(self, tree: exp.Expression) -> str:
+    def _statement(self, tree: exp.Expr) -> str:
         if not isinstance(tree, exp.Query):
             raise QueryError(
                 f"A query is expected, not a {type(tree).__name__}: the warehouse runs SELECT only."
@@ -143,9 +142,12 @@ class DuckDBParquetWarehouse:
         bound = Relations(self.root).bound(to_duckdb(tree))
         return bound.sql(dialect="duckdb", pretty=True)
 
+    def _files(self, tree: exp.Expr | None) -> frozenset[Path]:
+        return frozenset() if tree is None else Relations(self.root).files(to_duckdb(tree))
+
     @contextmanager
-    def _cursor(self, sql: str) -> Iterator[duckdb.DuckDBPyConnection]:
-        with as_warehouse_errors(sql):
+    def _cursor(self, sql: str, tree: exp.Expr | None) -> Iterator[duckdb.DuckDBPyConnection]:
+        with as_warehouse_errors(sql, lambda: self._files(tree)):
             try:
                 with closing(self._session.cursor()) as cursor:
                     yield cursor

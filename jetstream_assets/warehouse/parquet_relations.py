@@ -43,7 +43,7 @@ class Relations:
 
     root: Path
 
-    def bound(self, tree: exp.Expression) -> exp.Expression:
+    def bound(self, tree: exp.Expr) -> exp.Expr:
         """The tree with every table replaced by a read of its files; the tree is changed.
 
         Raises:
@@ -53,7 +53,7 @@ class Relations:
             table.replace(self._relation(table))
         return tree
 
-    def files(self, tree: exp.Expression) -> frozenset[Path]:
+    def files(self, tree: exp.Expr) -> frozenset[Path]:
         """The files of all tables that the tree names, whole, whatever columns it needs."""
         found: set[Path] = set()
         for table in _named_tables(tree):
@@ -68,12 +68,10 @@ class Relations:
             return experiment_folder(self.root, table.db, name, experiment), f"date={day}/{PART}"
         parts = [part.name for part in table.parts]
         if not all(parts) or len(parts) > _MOST_PARTS:
-            raise QueryError(
-                f"{'.'.join(parts)} is no name of a table: project.dataset.table is."
-            )
+            raise QueryError(f"{'.'.join(parts)} is no name of a table: project.dataset.table is.")
         return self.root.joinpath(*map(encoded, parts[-2:])), f"**/{_FILES}"
 
-    def _relation(self, table: exp.Table) -> exp.Expression:
+    def _relation(self, table: exp.Table) -> exp.Expr:
         folder, pattern = self._place(table)
         path = f"{glob.escape(str(folder))}/{pattern}"
         if table.catalog == SLICES_CATALOG:
@@ -85,9 +83,7 @@ class Relations:
             return exp.Subquery(this=relation, alias=alias.copy())
         return exp.Table(this=relation, alias=alias.copy())
 
-    def _slice_relation(
-        self, table: exp.Table, folder: Path, pattern: str, path: str
-    ) -> exp.Expression:
+    def _slice_relation(self, table: exp.Table, folder: Path, pattern: str, path: str) -> exp.Expr:
         name, experiment, day = _slice_key(table)
         if next(folder.glob(pattern), None) is None:
             raise QueryError(_no_slice(name, experiment, day, folder))
@@ -100,7 +96,7 @@ class Relations:
         everything = exp.Star(replace=[slug])
         return exp.select(everything).from_(exp.Table(this=read))
 
-    def _table_relation(self, table: exp.Table, folder: Path, path: str) -> exp.Expression:
+    def _table_relation(self, table: exp.Table, folder: Path, path: str) -> exp.Expr:
         files = _data_files(folder, is_one_part=len(table.parts) == 1)
         first = next(files, None)
         if first is None:
@@ -151,7 +147,7 @@ def _no_slice(name: str, experiment: str, day: str, folder: Path) -> str:
     )
 
 
-def _read(path: str, **options: exp.Expression) -> exp.Anonymous:
+def _read(path: str, **options: exp.Expr) -> exp.Anonymous:
     arguments = [exp.EQ(this=exp.to_identifier(name), expression=v) for name, v in options.items()]
     union = exp.EQ(this=exp.to_identifier("union_by_name"), expression=exp.true())
     return exp.Anonymous(
@@ -176,7 +172,7 @@ def _columns(file: Path) -> set[str]:
         return set()  # DuckDB names the damaged file
 
 
-def _without_clashes(path: str, keys: list[str]) -> exp.Expression:
+def _without_clashes(path: str, keys: list[str]) -> exp.Expr:
     """The files' own columns win over folders of the same name; DuckDB alone does the reverse."""
     read = _read(path, hive_partitioning=exp.false(), filename=exp.true())
     pattern = "/{}=([^/]*)/"
@@ -199,7 +195,7 @@ def _without_clashes(path: str, keys: list[str]) -> exp.Expression:
     return exp.select(everything, *columns).from_(exp.Table(this=read))
 
 
-def _named_tables(tree: exp.Expression) -> Iterator[exp.Table]:
+def _named_tables(tree: exp.Expr) -> Iterator[exp.Table]:
     """Tables that the tree reads: no names of WITH, no table functions."""
     for table in tree.find_all(exp.Table):
         is_name = isinstance(table.this, exp.Identifier | exp.Dot)

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 
-def render_bigquery(tree: exp.Expression) -> str:
+def render_bigquery(tree: exp.Expr) -> str:
     """The statement for BigQuery, formatted."""
     return tree.sql(dialect="bigquery", pretty=True)
 
 
-def render_duckdb(tree: exp.Expression) -> str:
+def render_duckdb(tree: exp.Expr) -> str:
     """The statement for DuckDB, formatted; table names are left as they are.
 
     Raises:

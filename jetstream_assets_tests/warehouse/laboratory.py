@@ -6,6 +6,7 @@ small builders of trees and values. Does not: assertions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -15,14 +16,12 @@ import pyarrow.parquet as pq
 import sqlglot
 from sqlglot import exp
 
-from jetstream_assets.warehouse.base import Provenance
-from jetstream_assets.warehouse.tables import ResultTable, Slice
+from jetstream_assets.warehouse.base import Provenance, Warehouse
+from jetstream_assets.warehouse.tables import DEFAULT_DATASET, ResultTable, Slice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from jetstream_assets.warehouse.base import Warehouse
 
 SLUG = "pocket-sponsored-tiles"
 PROVENANCE = Provenance(fingerprint="f1", config_commit="c1", code_version="0.1.0")
@@ -45,23 +44,27 @@ class Laboratory:
 
     def value(self, expression: str) -> Any:  # noqa: ANN401  any SQL value
         """The value of an expression without a table."""
-        return self.rows(f"SELECT {expression} AS value")[0]["value"]  # noqa: S608  a test's own
+        return self.rows(f"SELECT {expression} AS value")[0]["value"]
 
     def read(self, target: Slice) -> pa.Table:
         """All rows of a slice, in the stored order."""
         return self.warehouse.query(exp.select("*").from_(target.reference))
 
 
-def query(sql: str) -> exp.Expression:
+def query(sql: str) -> exp.Expr:
     """A tree from SQL in BigQuery's dialect."""
     return sqlglot.parse_one(sql, dialect="bigquery")
 
 
-def a_slice(day: int = 1, experiment: str = SLUG, **changes: Any) -> Slice:  # noqa: ANN401  fields
-    """A slice of metrics on a day of January 2024."""
-    return Slice(**({
-        "table": ResultTable.METRICS, "experiment": experiment, "date": date(2024, 1, day),
-    } | changes))
+def a_slice(
+    day: int = 1,
+    experiment: str = SLUG,
+    *,
+    table: ResultTable = ResultTable.METRICS,
+    dataset: str = DEFAULT_DATASET,
+) -> Slice:
+    """A slice of a day of January 2024."""
+    return Slice(table, experiment, date(2024, 1, day), dataset)
 
 
 def write_parquet(folder: Path, rows: pa.Table, name: str = "part-0.parquet") -> Path:

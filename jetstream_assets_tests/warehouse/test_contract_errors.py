@@ -100,7 +100,7 @@ def test_a_missing_slice_names_the_asset_that_makes_it(laboratory: Laboratory) -
 
 
 def test_no_slices_at_all_are_an_error_too(laboratory: Laboratory) -> None:
-    with pytest.raises(QueryError, match="any date.*asset enrollments"):
+    with pytest.raises(QueryError, match=r"any date.*asset enrollments"):
         laboratory.warehouse.query(
             exp.select("*").from_(all_slices(ResultTable.ENROLLMENTS_FAILURES, "none"))
         )

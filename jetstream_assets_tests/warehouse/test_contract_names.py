@@ -93,7 +93,7 @@ def test_arrays_of_a_row_are_not_tables(laboratory: Laboratory) -> None:
 )
 def test_no_name_leads_out_of_the_warehouse(laboratory: Laboratory, name: str) -> None:
     laboratory.put("../secret", "t", pa.table({"a": [1]}))
-    with pytest.raises(QueryError, match="does not exist|no name of a table"):
+    with pytest.raises(QueryError, match=r"does not exist|no name of a table"):
         laboratory.rows(f"SELECT * FROM {name}")  # noqa: S608
 
 

@@ -22,7 +22,7 @@ VALUES = {
     "integer": pa.array([0, -(2**63), 2**63 - 1, None], pa.int64()),
     "fraction": pa.array([0.1, math.inf, -math.inf, None], pa.float64()),
     "flag": pa.array([True, False, True, None], pa.bool_()),
-    "text": pa.array(["it's \"quoted\"; --", "日本 🦊\n\ttabs\\", "", None], pa.string()),
+    "text": pa.array(['it\'s "quoted"; --', "日本 🦊\n\ttabs\\", "", None], pa.string()),
     "day": pa.array([date(1, 1, 1), date(2024, 2, 29), date(9999, 12, 31), None], pa.date32()),
     "moment": pa.array(
         [datetime(2024, 2, 29, 23, 59, 59, 999999, UTC), datetime(1970, 1, 1, tzinfo=UTC)] * 2,
@@ -57,10 +57,16 @@ def test_rows_of_a_query_and_of_a_tree_keep_their_order(laboratory: Laboratory) 
 
 
 def test_numbers_have_bigquerys_two_types(laboratory: Laboratory) -> None:
-    laboratory.put("d", "t", pa.table({
-        "small": pa.array([1, 2], pa.int8()),
-        "single": pa.array([0.5, 1.5], pa.float32()),
-    }))
+    laboratory.put(
+        "d",
+        "t",
+        pa.table(
+            {
+                "small": pa.array([1, 2], pa.int8()),
+                "single": pa.array([0.5, 1.5], pa.float32()),
+            }
+        ),
+    )
     content = query(
         "SELECT SUM(small) AS a, MAX(small) AS b, SUM(single) AS c, MAX(single) AS d, 1 AS e, "
         "0.1 AS f, NULL AS g, COUNT(*) AS h, SUM(small) / 3 AS i FROM d.t"
@@ -91,7 +97,7 @@ def test_an_empty_query_keeps_its_schema(laboratory: Laboratory) -> None:
 
 def test_very_wide_tables(laboratory: Laboratory) -> None:
     columns = ", ".join(f"{n} AS metric_{n}" for n in range(500))
-    laboratory.warehouse.replace(a_slice(), query(f"SELECT {columns}"), PROVENANCE)  # noqa: S608
+    laboratory.warehouse.replace(a_slice(), query(f"SELECT {columns}"), PROVENANCE)
     row = laboratory.read(a_slice()).to_pylist()[0]
     assert row == {f"metric_{n}": n for n in range(500)}
 
