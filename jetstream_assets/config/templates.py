@@ -116,7 +116,7 @@ class Functions:
 
     @cached_property
     def _environment(self) -> ImmutableSandboxedEnvironment:
-        environment = _environment()
+        environment = _sandbox()
         for document in self.documents:
             for name, function in document.value.functions.items():
                 origin = Origin(document.path, "functions").below(name, "definition")
@@ -180,12 +180,15 @@ class TemplateExperiment:
         return self._experiment.timeline.last_enrollment_date.isoformat()
 
 
-def _environment() -> ImmutableSandboxedEnvironment:
+def _sandbox() -> ImmutableSandboxedEnvironment:
     # The output is SQL, where HTML's escapes would be wrong.
-    return ImmutableSandboxedEnvironment(autoescape=False, undefined=StrictUndefined)
+    environment = ImmutableSandboxedEnvironment(autoescape=False, undefined=StrictUndefined)
+    # Jinja's own functions are for pages: loops over ranges, filler text.
+    environment.globals.clear()
+    return environment
 
 
-_PLAIN = _environment()
+_PLAIN = _sandbox()
 
 
 def _is_template(text: str) -> bool:
