@@ -35,19 +35,33 @@ def dask_executor(init_context: InitExecutorContext) -> "DaskExecutor":
     """
     from dagster_dask.executor import DaskExecutor  # noqa: PLC0415
 
+    dask_setup()
     cluster = {
         "n_workers": init_context.executor_config["workers"],
         "threads_per_worker": 1,
+        "preload": [__name__],
         "dashboard_address": None,
     }
-    return DaskExecutor("local", cluster)
+    return DaskExecutor("local", cluster)  # type: ignore[no-untyped-call]  # it has no types
 
 
 def run_executor(settings: Settings) -> ExecutorDefinition:
     """The executor that the settings ask for."""
     if settings.executor is Executor.IN_PROCESS:
         return in_process_executor
-    # Dagster's step events have no size that Dask could measure; it says so at every step. This
-    # is said here because every worker process comes by when it builds the job.
-    logging.getLogger("distributed.sizeof").setLevel(logging.ERROR)
     return dask_executor.configured({"workers": settings.workers}, name="dask")
+
+
+def dask_setup(worker: object = None) -> None:
+    """Dask calls this in every worker process that starts.
+
+    Dagster's step events have no size that Dask could measure; it would say so at every step. A
+    filter, since the cluster sets levels of its own.
+    """
+    del worker
+    logging.getLogger("distributed.sizeof").addFilter(_drop)
+
+
+def _drop(record: logging.LogRecord) -> bool:
+    del record
+    return False
