@@ -9,6 +9,7 @@ goes through them by date.
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any, cast
 
 from dagster import (
@@ -137,8 +138,13 @@ def _statistics_export(partitions: PartitionsDefinition[str]) -> AssetsDefinitio
         from jetstream_assets.report.publish import publish_results  # noqa: PLC0415
 
         tables, store, started = warehouse.open(), documents.open(), datetime.now(UTC)
-        for plan in plans:
-            published = publish_results(plan, tables, store, started, documents.configuration_url)
-            note(context, Cell(plan.slug, plan.date), published_metadata(published))
+        # Documents hold all dates of an experiment, so the last cell of a run publishes for all.
+        for _, group in groupby(plans, key=lambda plan: plan.slug):
+            of_experiment = list(group)
+            published = publish_results(
+                of_experiment[-1], tables, store, started, documents.configuration_url
+            )
+            for plan in of_experiment:
+                note(context, Cell(plan.slug, plan.date), published_metadata(published))
 
     return statistics_export

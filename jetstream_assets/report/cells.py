@@ -7,7 +7,6 @@ consecutive dates that have the same to tell. Does not: how it looks on a termin
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
@@ -107,9 +106,13 @@ def _range(group: Sequence[CellOutcome]) -> CellRange:
 
 
 def _reasons(cell: CellOutcome) -> tuple[str, ...]:
-    counted = Counter(_failure_text(failure) for failure in cell.failures)
-    failures = (text + (f" ({n} times)" if n > 1 else "") for text, n in counted.items())
-    return tuple(text for text in (cell.reason, *failures) if text)
+    """The cell's reason, then each failure's message once with everything that it hit."""
+    by_message: dict[tuple[str, str], list[Failure]] = {}
+    for failure in cell.failures:
+        key = (failure.metric or failure.stage.value, failure.message)
+        by_message.setdefault(key, []).append(failure)
+    told = (_failures_text(*key, hit) for key, hit in by_message.items())
+    return tuple(text for text in (cell.reason, *told) if text)
 
 
 def _told(cell: CellOutcome) -> tuple[str, ...]:
@@ -120,10 +123,15 @@ def _told(cell: CellOutcome) -> tuple[str, ...]:
     )
 
 
-def _failure_text(failure: Failure) -> str:
-    named = (failure.metric, failure.statistic, failure.analysis_basis, failure.segment)
-    subject = ", ".join(part for part in named if part)
-    return f"{subject or failure.stage.value}: {failure.message}"
+def _failures_text(metric: str, message: str, hit: Sequence[Failure]) -> str:
+    statistics = dict.fromkeys(failure.statistic for failure in hit if failure.statistic)
+    scopes = dict.fromkeys((failure.analysis_basis, failure.segment) for failure in hit)
+    subject = [metric, *statistics]
+    if len(scopes) == 1:
+        subject += [part for part in next(iter(scopes)) if part]
+    else:
+        subject.append(f"{len(scopes)} combinations of analysis basis and segment")
+    return f"{', '.join(subject)}: {message}"
 
 
 def _due_together(dues: Sequence[str]) -> str:

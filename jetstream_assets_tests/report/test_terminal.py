@@ -172,7 +172,7 @@ def test_sixty_dates_are_told_in_a_few_rows() -> None:
         "2024-01-01 to 2024-01-07 nothing due Nothing is due: units enroll until 2024-01-08.",
         "2024-01-08 to 2024-01-28 computed 2,100 daily 7-27, weekly 1-3",
         "2024-01-29 to 2024-02-09 computed 1,200 daily 28-39, weekly 4-5",
-        "spend: column spend is missing (2 times)",
+        "spend: column spend is missing",
         "2024-02-10 failed daily 40",
         "The disk is full.",
         "2024-02-11 to 2024-02-29 refused It ended on 2024-02-10.",
