@@ -12,8 +12,8 @@ WITH jetstream_raw_enrollments AS (
     AND event_string_value = 'reader-mode'
 ), jetstream_unit_branches AS (
   SELECT
-    CAST(raw.analysis_id AS TEXT) AS analysis_id,
-    CAST(raw.branch AS TEXT) AS branch,
+    TO_STRING(raw.analysis_id) AS analysis_id,
+    TO_STRING(raw.branch) AS branch,
     MIN(CAST(raw.enrollment_date AS DATE)) AS enrollment_date,
     TO_INT64(SUM(raw.num_enrollment_events)) AS num_enrollment_events
   FROM jetstream_raw_enrollments AS raw
@@ -22,8 +22,8 @@ WITH jetstream_raw_enrollments AS (
     AND NOT raw.branch IS NULL
     AND CAST(raw.enrollment_date AS DATE) BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-01-08' AS DATE)
   GROUP BY
-    CAST(raw.analysis_id AS TEXT),
-    CAST(raw.branch AS TEXT)
+    TO_STRING(raw.analysis_id),
+    TO_STRING(raw.branch)
 ), jetstream_enrolled AS (
   SELECT
     analysis_id,
@@ -71,8 +71,7 @@ LEFT JOIN (
         is_shown AND hits > 0
       )
   ) AS x
-    ON CAST(x.analysis_id AS TEXT) = e.analysis_id
-    AND x.exposure_date >= e.enrollment_date
+    ON TO_STRING(x.analysis_id) = e.analysis_id AND x.exposure_date >= e.enrollment_date
   GROUP BY
     e.analysis_id
 ) AS exposures

@@ -86,7 +86,7 @@ FROM (
       COUNT(value) AS "values"
     FROM jetstream_week_1_enrollments AS e
     LEFT JOIN "mozdata"."lab"."activity" AS ds
-      ON CAST(ds.info.client_id AS TEXT) = e.analysis_id
+      ON TO_STRING(ds.info.client_id) = e.analysis_id
       AND ds.info.day BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-01-14' AS DATE)
       AND DATE_DIFF('DAY', e.enrollment_date, ds.info.day) BETWEEN 0 AND 6
     GROUP BY
@@ -130,7 +130,7 @@ FROM (
       COUNT(value) AS "values"
     FROM jetstream_week_1_exposures AS e
     LEFT JOIN "mozdata"."lab"."activity" AS ds
-      ON CAST(ds.info.client_id AS TEXT) = e.analysis_id
+      ON TO_STRING(ds.info.client_id) = e.analysis_id
       AND ds.info.day BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-01-14' AS DATE)
       AND DATE_DIFF('DAY', e.exposure_date, ds.info.day) BETWEEN 0 AND 6
     GROUP BY

@@ -72,7 +72,7 @@ FROM (
       BOOL_OR(is_shown) AS "ever"
     FROM jetstream_overall_1_enrollments AS e
     LEFT JOIN "mozdata"."lab"."activity" AS ds
-      ON CAST(ds.info.client_id AS TEXT) = e.analysis_id
+      ON TO_STRING(ds.info.client_id) = e.analysis_id
       AND ds.info.day BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-02-04' AS DATE)
       AND DATE_DIFF('DAY', e.enrollment_date, ds.info.day) BETWEEN 0 AND 27
     GROUP BY
@@ -110,7 +110,7 @@ FROM (
         simple AS experiments
       FROM "mozdata"."lab"."activity"
     ) AS ds
-      ON CAST(ds.client_id AS TEXT) = e.analysis_id
+      ON TO_STRING(ds.client_id) = e.analysis_id
       AND ds.submission_date BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-02-04' AS DATE)
       AND DATE_DIFF('DAY', e.enrollment_date, ds.submission_date) BETWEEN 0 AND 27
       AND (
@@ -148,7 +148,7 @@ FROM (
       SUM(hits) AS "hits"
     FROM jetstream_overall_1_exposures AS e
     LEFT JOIN "mozdata"."lab"."activity" AS ds
-      ON CAST(ds.info.client_id AS TEXT) = e.analysis_id
+      ON TO_STRING(ds.info.client_id) = e.analysis_id
       AND ds.info.day BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-02-04' AS DATE)
       AND DATE_DIFF('DAY', e.exposure_date, ds.info.day) BETWEEN 0 AND 27
     GROUP BY
@@ -186,7 +186,7 @@ FROM (
         simple AS experiments
       FROM "mozdata"."lab"."activity"
     ) AS ds
-      ON CAST(ds.client_id AS TEXT) = e.analysis_id
+      ON TO_STRING(ds.client_id) = e.analysis_id
       AND ds.submission_date BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-02-04' AS DATE)
       AND DATE_DIFF('DAY', e.exposure_date, ds.submission_date) BETWEEN 0 AND 27
       AND (

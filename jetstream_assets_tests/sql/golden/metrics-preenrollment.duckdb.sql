@@ -135,7 +135,7 @@ FROM (
         simple AS experiments
       FROM "mozdata"."lab"."activity"
     ) AS ds
-      ON CAST(ds.client_id AS TEXT) = e.analysis_id
+      ON TO_STRING(ds.client_id) = e.analysis_id
       AND ds.submission_date BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-01-08' AS DATE)
       AND DATE_DIFF('DAY', e.enrollment_date, ds.submission_date) BETWEEN 0 AND 0
       AND (
@@ -212,7 +212,7 @@ FROM (
         simple AS experiments
       FROM "mozdata"."lab"."activity"
     ) AS ds
-      ON CAST(ds.client_id AS TEXT) = e.analysis_id
+      ON TO_STRING(ds.client_id) = e.analysis_id
       AND ds.submission_date BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-01-08' AS DATE)
       AND DATE_DIFF('DAY', e.exposure_date, ds.submission_date) BETWEEN 0 AND 0
       AND (
@@ -289,7 +289,7 @@ FROM (
         simple AS experiments
       FROM "mozdata"."lab"."activity"
     ) AS ds
-      ON CAST(ds.client_id AS TEXT) = e.analysis_id
+      ON TO_STRING(ds.client_id) = e.analysis_id
       AND ds.submission_date BETWEEN CAST('2023-12-25' AS DATE) AND CAST('2024-01-07' AS DATE)
       AND DATE_DIFF('DAY', e.enrollment_date, ds.submission_date) BETWEEN -7 AND -1
       AND (
@@ -366,7 +366,7 @@ FROM (
         simple AS experiments
       FROM "mozdata"."lab"."activity"
     ) AS ds
-      ON CAST(ds.client_id AS TEXT) = e.analysis_id
+      ON TO_STRING(ds.client_id) = e.analysis_id
       AND ds.submission_date BETWEEN CAST('2023-12-25' AS DATE) AND CAST('2024-01-07' AS DATE)
       AND DATE_DIFF('DAY', e.exposure_date, ds.submission_date) BETWEEN -7 AND -1
       AND (

@@ -115,7 +115,7 @@ FROM (
         simple AS experiments
       FROM "mozdata"."lab"."activity"
     ) AS ds
-      ON CAST(ds.profile_group_id AS TEXT) = e.analysis_id
+      ON TO_STRING(ds.profile_group_id) = e.analysis_id
       AND ds.submission_date BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-01-14' AS DATE)
       AND DATE_DIFF('DAY', e.enrollment_date, ds.submission_date) BETWEEN 0 AND 6
       AND (
@@ -192,7 +192,7 @@ FROM (
         simple AS experiments
       FROM "mozdata"."lab"."activity"
     ) AS ds
-      ON CAST(ds.profile_group_id AS TEXT) = e.analysis_id
+      ON TO_STRING(ds.profile_group_id) = e.analysis_id
       AND ds.submission_date BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-01-14' AS DATE)
       AND DATE_DIFF('DAY', e.exposure_date, ds.submission_date) BETWEEN 0 AND 6
       AND (

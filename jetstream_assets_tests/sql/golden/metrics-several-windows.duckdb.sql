@@ -117,7 +117,7 @@ FROM (
         simple AS experiments
       FROM "mozdata"."lab"."activity"
     ) AS ds
-      ON CAST(ds.client_id AS TEXT) = e.analysis_id
+      ON TO_STRING(ds.client_id) = e.analysis_id
       AND ds.submission_date BETWEEN CAST('2024-01-07' AS DATE) AND CAST('2024-01-14' AS DATE)
       AND DATE_DIFF('DAY', e.enrollment_date, ds.submission_date) BETWEEN 6 AND 6
       AND (
@@ -180,7 +180,7 @@ FROM (
         simple AS experiments
       FROM "mozdata"."lab"."activity"
     ) AS ds
-      ON CAST(ds.client_id AS TEXT) = e.analysis_id
+      ON TO_STRING(ds.client_id) = e.analysis_id
       AND ds.submission_date BETWEEN CAST('2024-01-07' AS DATE) AND CAST('2024-01-14' AS DATE)
       AND DATE_DIFF('DAY', e.exposure_date, ds.submission_date) BETWEEN 6 AND 6
       AND (
@@ -218,7 +218,7 @@ FROM (
       BOOL_OR(is_shown) AS "ever"
     FROM jetstream_week_1_enrollments AS e
     LEFT JOIN "mozdata"."lab"."activity" AS ds
-      ON CAST(ds.info.client_id AS TEXT) = e.analysis_id
+      ON TO_STRING(ds.info.client_id) = e.analysis_id
       AND ds.info.day BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-01-14' AS DATE)
       AND DATE_DIFF('DAY', e.enrollment_date, ds.info.day) BETWEEN 0 AND 6
     GROUP BY
@@ -256,7 +256,7 @@ FROM (
         simple AS experiments
       FROM "mozdata"."lab"."activity"
     ) AS ds
-      ON CAST(ds.client_id AS TEXT) = e.analysis_id
+      ON TO_STRING(ds.client_id) = e.analysis_id
       AND ds.submission_date BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-01-14' AS DATE)
       AND DATE_DIFF('DAY', e.enrollment_date, ds.submission_date) BETWEEN 0 AND 6
       AND (
@@ -294,7 +294,7 @@ FROM (
       SUM(hits) AS "hits"
     FROM jetstream_week_1_exposures AS e
     LEFT JOIN "mozdata"."lab"."activity" AS ds
-      ON CAST(ds.info.client_id AS TEXT) = e.analysis_id
+      ON TO_STRING(ds.info.client_id) = e.analysis_id
       AND ds.info.day BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-01-14' AS DATE)
       AND DATE_DIFF('DAY', e.exposure_date, ds.info.day) BETWEEN 0 AND 6
     GROUP BY
@@ -332,7 +332,7 @@ FROM (
         simple AS experiments
       FROM "mozdata"."lab"."activity"
     ) AS ds
-      ON CAST(ds.client_id AS TEXT) = e.analysis_id
+      ON TO_STRING(ds.client_id) = e.analysis_id
       AND ds.submission_date BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-01-14' AS DATE)
       AND DATE_DIFF('DAY', e.exposure_date, ds.submission_date) BETWEEN 0 AND 6
       AND (

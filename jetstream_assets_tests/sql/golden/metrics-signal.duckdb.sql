@@ -44,8 +44,7 @@ WITH jetstream_enrolled AS (
           is_shown AND hits > 0
         )
     ) AS x
-      ON CAST(x.analysis_id AS TEXT) = e.analysis_id
-      AND x.exposure_date >= e.enrollment_date
+      ON TO_STRING(x.analysis_id) = e.analysis_id AND x.exposure_date >= e.enrollment_date
     GROUP BY
       e.analysis_id
   ) AS exposures
@@ -136,7 +135,7 @@ FROM (
         simple AS experiments
       FROM "mozdata"."lab"."activity"
     ) AS ds
-      ON CAST(ds.client_id AS TEXT) = e.analysis_id
+      ON TO_STRING(ds.client_id) = e.analysis_id
       AND ds.submission_date BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-01-14' AS DATE)
       AND DATE_DIFF('DAY', e.enrollment_date, ds.submission_date) BETWEEN 0 AND 6
       AND (
@@ -213,7 +212,7 @@ FROM (
         simple AS experiments
       FROM "mozdata"."lab"."activity"
     ) AS ds
-      ON CAST(ds.client_id AS TEXT) = e.analysis_id
+      ON TO_STRING(ds.client_id) = e.analysis_id
       AND ds.submission_date BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-01-14' AS DATE)
       AND DATE_DIFF('DAY', e.enrollment_date, ds.submission_date) BETWEEN 0 AND 6
       AND (
