@@ -27,7 +27,7 @@ def demo(
     ] = Path(".jetstream/demo"),
     executor: Annotated[
         Executor, typer.Option(help="Run the steps in Dask worker processes, or in this one.")
-    ] = Executor.DASK,
+    ] = Executor.IN_PROCESS,
     only_data: Annotated[
         bool, typer.Option("--only-data", help="Generate the data and analyse nothing.")
     ] = False,

@@ -78,7 +78,7 @@ def run(  # options are its business
     ] = False,
     executor: Annotated[
         Executor, typer.Option(help="Run the steps in Dask worker processes, or in this one.")
-    ] = Executor.DASK,
+    ] = Executor.IN_PROCESS,
     ref: Annotated[
         str | None, typer.Option(help="Branch, tag or commit of a configuration repository.")
     ] = None,

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from dagster import (
     AssetKey,
@@ -21,7 +20,9 @@ from dagster import (
     RunsFilter,
     execute_job,
 )
+from dagster_shared.error import SerializableErrorInfo
 
+from jetstream_assets.errors import JetstreamError
 from jetstream_assets.orchestration.jobs import reconstructable_analysis
 from jetstream_assets.orchestration.partitions import EXPERIMENT, Cell
 from jetstream_assets.orchestration.settings import Settings
@@ -122,14 +123,17 @@ def _run(
 def _errors(result: JobExecutionResult) -> Iterator[str]:
     for event in result.all_events:
         if event.is_step_failure:
-            yield f"{event.step_key}: {_innermost(event.step_failure_data.error)}"
+            yield f"{event.step_key}: {_sentence(event.step_failure_data.error)}"
 
 
-def _innermost(error: Any) -> str:  # noqa: ANN401  # Dagster's serializable error
-    """The sentence of the exception that started it; Dagster wraps it in its own."""
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return "" if error is None else error.message.strip()
+def _sentence(error: SerializableErrorInfo | None) -> str:
+    """What our code raised, without Dagster's wrapping and without the class of our own errors."""
+    if error is None:
+        return "no reason was given"
+    raised = error.cause or error
+    message = raised.message.strip()
+    own = f"{JetstreamError.__module__}.{raised.cls_name}: "
+    return message.removeprefix(own)
 
 
 @contextmanager

@@ -58,14 +58,21 @@ def stage_metadata(result: "StageResult") -> Metadata:
 
 
 def statistics_metadata(result: "StageResult", rows: "pa.Table") -> Metadata:
-    """The step's own metadata, the rows by status, and the first results."""
+    """The step's own metadata, the rows by status, and the results of all units.
+
+    Results by segment, and those that are many points of one statistic (deciles, curves), are left
+    to the exports: they would bury the others.
+    """
+    import pyarrow.compute as pc  # noqa: PLC0415
+
     from jetstream_assets.report.markdown import statistics_markdown  # noqa: PLC0415
 
     metadata = stage_metadata(result)
     for count in rows.group_by("status").aggregate([("status", "count")]).to_pylist():
         metadata[f"rows_{count['status']}"] = MetadataValue.int(count["status_count"])
-    if rows.num_rows:
-        metadata["results"] = MetadataValue.md(statistics_markdown(rows, _ROWS_SHOWN))
+    shown = rows.filter((pc.field("segment") == "all") & pc.field("parameter").is_null())
+    if shown.num_rows:
+        metadata["results"] = MetadataValue.md(statistics_markdown(shown, _ROWS_SHOWN))
     return metadata
 
 
