@@ -33,6 +33,8 @@ EXPERIMENT = SimulatedExperiment(
     units=6_000,
     unenrolled_share=0.005,
 )
+# Defined by the public configuration: who came often before, and where from.
+SEGMENTS = ("regular_users_v3", "us")
 # Chosen once, before the first result was seen.
 SEED = 20250303
 
@@ -49,5 +51,5 @@ def make_desktop(root: Path) -> Desktop:
     """Write telemetry and the record; the configuration is Mozilla's own, where it lies."""
     place = Workplace(root, shared_data("metric-hub"))
     truth = simulate(World(seed=SEED, experiments=(EXPERIMENT,)), place.warehouse)
-    place.experiments.write_text(json.dumps([experimenter_record(EXPERIMENT)]))
+    place.experiments.write_text(json.dumps([experimenter_record(EXPERIMENT, segments=SEGMENTS)]))
     return Desktop(place, truth.experiment(EXPERIMENT.slug))

@@ -12,7 +12,7 @@ from jetstream_assets.experiments.configuration import AnalysisConfiguration
 from jetstream_assets.experiments.windows import Period
 from jetstream_assets.simulation.world import Measure
 from jetstream_assets.statistics.registry import REGISTRY
-from jetstream_assets_tests.real.desktop import EXPERIMENT, make_desktop
+from jetstream_assets_tests.real.desktop import EXPERIMENT, SEGMENTS, make_desktop
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,12 +66,13 @@ def configuration(desktop: Desktop) -> AnalysisConfiguration:
 
 
 def _expected(configuration: AnalysisConfiguration, period: Period) -> set[tuple[str, ...]]:
-    """(window index, analysis basis, metric, statistic) that must have a number."""
+    """(window index, analysis basis, segment, metric, statistic) that must have a number."""
     return {
-        (str(index), basis.value, summary.metric, REGISTRY[summary.statistic].outputs[0])
+        (str(index), basis.value, segment, summary.metric, REGISTRY[summary.statistic].outputs[0])
         for summary in configuration.summaries(period)
         for basis in configuration.metric(summary.metric).analysis_bases
         for index in range(1, WINDOWS[period] + 1)
+        for segment in ("all", *SEGMENTS)
     }
 
 
@@ -94,13 +95,14 @@ def test_no_period_is_left_out(
 def test_every_metric_has_a_number_in_every_window(
     configuration: AnalysisConfiguration, statistics: pd.DataFrame, period: Period
 ) -> None:
-    rows = statistics[(statistics.period == period.value) & (statistics.segment == "all")]
+    rows = statistics[statistics.period == period.value]
     good = rows[(rows.status == "ok") & rows.point.notna()]
     for branch in ("control", "treatment"):
         found = good[good.branch == branch]
         keys = zip(
             found.window_index.astype(str),
             found.analysis_basis,
+            found.segment,
             found.metric,
             found.statistic,
             strict=True,
@@ -114,9 +116,9 @@ def test_every_metric_is_in_the_documents(
 ) -> None:
     records = desktop.place.records(EXPERIMENT.slug, period.suffix)
     found = {
-        (record.window_index, record.analysis_basis, record.metric, record.statistic)
-        for record in records
-        if record.point is not None
+        (r.window_index, r.analysis_basis, r.segment, r.metric, r.statistic)
+        for r in records
+        if r.point is not None
     }
     assert _expected(configuration, period) <= found
     assert all(record.point is not None for record in records if record.comparison is None)
@@ -133,12 +135,27 @@ def test_what_has_no_number_is_a_ratio_to_nothing(statistics: pd.DataFrame) -> N
     assert others.reason.notna().all()
 
 
+@pytest.mark.parametrize("segment", SEGMENTS)
+def test_a_segment_has_the_units_that_its_definition_finds(
+    desktop: Desktop, statistics: pd.DataFrame, segment: str
+) -> None:
+    enrolled = desktop.place.table("enrollments")
+    expected = enrolled[enrolled[segment]].groupby("branch").size().to_dict()
+    counted = statistics.query(
+        "metric == 'identity' and period == 'overall' and analysis_basis == 'enrollments'"
+        f" and segment == {segment!r}"
+    )
+    assert dict(zip(counted.branch, counted.point, strict=True)) == expected
+    # Neither nobody nor everybody.
+    assert EXPERIMENT.units / 10 < sum(expected.values()) < EXPERIMENT.units * 0.9
+
+
 def _overall(statistics: pd.DataFrame, metric: str, statistic: str) -> Any:  # noqa: ANN401  # a row, field by field
     """The effect of the treatment over the whole experiment."""
     rows = statistics.query(
         "period == 'overall' and analysis_basis == 'enrollments' and branch == 'treatment'"
         f" and metric == {metric!r} and statistic == {statistic!r}"
-        " and comparison == 'relative_uplift'"
+        " and segment == 'all' and comparison == 'relative_uplift'"
     )
     (row,) = rows.itertuples()
     return row
@@ -185,7 +202,7 @@ def test_days_of_use_are_those_in_the_telemetry(desktop: Desktop, statistics: pd
         """).fetchall()
     rows = statistics.query(
         "period == 'overall' and metric == 'days_of_use' and statistic == 'mean_lm'"
-        " and analysis_basis == 'enrollments' and comparison.isna()"
+        " and analysis_basis == 'enrollments' and segment == 'all' and comparison.isna()"
     )
     assert dict(zip(rows.branch, rows.point, strict=True)) == pytest.approx(dict(expected))
 
