@@ -50,6 +50,13 @@ _CONFIDENCE = Parameter(
 _SAMPLES = Parameter("num_samples", int, 10_000, minimum=1, maximum=1_000_000)
 _LOG_SPACE = Parameter("log_space", bool, default=False)
 _GRID_SIZE = Parameter("grid_size", int, 256, minimum=2, maximum=65_536)
+_ROBUST = Parameter("robust", bool, default=False)
+# Intervals that hold however often one looks, and at how many units they are to be narrowest. A
+# number that is too large costs more width than one that is too small.
+_SEQUENTIAL = (
+    Parameter("planned_units", int, 10_000, minimum=2, maximum=1_000_000_000),
+    Parameter("sequential", bool, default=False),
+)
 
 
 def _drop_highest(default: float) -> Parameter:
@@ -58,8 +65,10 @@ def _drop_highest(default: float) -> Parameter:
 
 
 STATISTICS: dict[str, StatisticParameters] = {
-    "binomial": StatisticParameters((_CONFIDENCE,)),
-    "bootstrap_mean": StatisticParameters((_CONFIDENCE, _drop_highest(0.005), _SAMPLES)),
+    "binomial": StatisticParameters((_CONFIDENCE, *_SEQUENTIAL)),
+    "bootstrap_mean": StatisticParameters(
+        (_CONFIDENCE, _drop_highest(0.005), _SAMPLES, *_SEQUENTIAL)
+    ),
     "count": StatisticParameters(),
     "deciles": StatisticParameters((_CONFIDENCE, _SAMPLES)),
     "empirical_cdf": StatisticParameters((_GRID_SIZE, _LOG_SPACE)),
@@ -72,8 +81,12 @@ STATISTICS: dict[str, StatisticParameters] = {
             _LOG_SPACE,
         )
     ),
-    "linear_model_mean": StatisticParameters((_drop_highest(0.005),), takes_covariate=True),
-    "per_client_dau_impact": StatisticParameters((_drop_highest(0.0),), takes_covariate=True),
+    "linear_model_mean": StatisticParameters(
+        (_drop_highest(0.005), _ROBUST, *_SEQUENTIAL), takes_covariate=True
+    ),
+    "per_client_dau_impact": StatisticParameters(
+        (_drop_highest(0.0), _ROBUST, *_SEQUENTIAL), takes_covariate=True
+    ),
     "population_ratio": StatisticParameters(
         (
             _CONFIDENCE,

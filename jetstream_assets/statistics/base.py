@@ -60,6 +60,8 @@ class StatisticRow:
     point: float | None = None
     lower: float | None = None
     upper: float | None = None
+    p_value: float | None = None
+    p_value_adjusted: float | None = None
     units: int | None = None
     covariate: str | None = None
     status: Status = Status.OK
@@ -111,6 +113,11 @@ class Question:
             return _as_float(name, given[name])
         parameters = STATISTICS[self.summary.statistic].parameters
         return _as_float(name, next(p.default for p in parameters if p.name == name))
+
+    def flag(self, name: str) -> bool:
+        """A parameter that is true or false; false where the statistic does not have it."""
+        given = dict(self.summary.parameters)
+        return bool(given.get(name, False))
 
     def failed(self, statistic: str, reason: str, exception_type: str) -> StatisticRow:
         """A row that says why a whole statistic has no result."""

@@ -23,6 +23,8 @@ from jetstream_assets.statistics.layout import (
     remark_of_odd,
     single_rows,
 )
+from jetstream_assets.statistics.linear_model import Arm
+from jetstream_assets.statistics.sequential import SEQUENTIAL, sequential_rows
 
 if TYPE_CHECKING:
     from jetstream_assets.experiments.needs import Need
@@ -37,7 +39,7 @@ class Binomial:
     A value that is neither 0 nor 1 (TRUE is 1) makes the whole statistic fail for the segment.
     """
 
-    outputs: tuple[str, ...] = ("binomial",)
+    outputs: tuple[str, ...] = ("binomial", "binomial" + SEQUENTIAL)
 
     def needs(self, question: Question) -> tuple[Need, ...]:
         """The totals of the value."""
@@ -60,12 +62,18 @@ class Binomial:
         return [
             *single_rows(question, label, singles),
             *comparison_rows(question, label, list(totals), compare),
+            *sequential_rows(question, label, {b: _arm(t) for b, t in totals.items()}),
         ]
 
 
 def _not_binary(others: int) -> str:
     units = "1 unit has" if others == 1 else f"{others} units have"
     return f"binomial takes the values 0 and 1 (or FALSE and TRUE); {units} another value"
+
+
+def _arm(totals: BranchTotals) -> Arm:
+    mean = totals.total / totals.units
+    return Arm(totals.units, mean, totals.total * (1 - mean), odd=totals.odd)
 
 
 def _posterior(totals: BranchTotals) -> Beta:

@@ -25,13 +25,18 @@ from jetstream_assets.statistics.layout import (
     remark_of_odd,
     single_rows,
 )
+from jetstream_assets.statistics.linear_model import unadjusted_arm
 from jetstream_assets.statistics.posterior import TOO_LARGE, Posterior, compared, interval
+from jetstream_assets.statistics.sequential import SEQUENTIAL, sequential_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jetstream_assets.experiments.needs import Need
     from jetstream_assets.statistics.base import Question, StatisticRow
     from jetstream_assets.statistics.collected import BranchMoments, Collected
     from jetstream_assets.statistics.distribution import Distribution
+    from jetstream_assets.statistics.linear_model import Arm
 
 FEWEST_UNITS = 30
 # Between these, the cumulants of a skewed posterior miss the bounds of a ratio by up to 20 % of
@@ -47,7 +52,7 @@ class BootstrapMean:
     The point of a relative uplift is the posterior mean of branch / reference - 1.
     """
 
-    outputs: tuple[str, ...] = ("mean",)
+    outputs: tuple[str, ...] = ("mean", "mean" + SEQUENTIAL)
 
     def needs(self, question: Question) -> tuple[Need, ...]:
         """The moments, and the values themselves of branches with few units."""
@@ -72,6 +77,7 @@ class BootstrapMean:
         return [
             *single_rows(question, label, singles),
             *comparison_rows(question, label, list(posteriors), compare),
+            *sequential_rows(question, label, _arms(posteriors), moments),
         ]
 
 
@@ -93,6 +99,10 @@ def _posterior(
     if values is not None and is_rough and moments.units < FEWEST_SKEWED_UNITS:
         draws = mean_draws(values, moments.highest_after_cap, samples, seed)
     return Posterior(moments, cumulants, seed, samples, draws)
+
+
+def _arms(posteriors: Mapping[str, Posterior]) -> dict[str, Arm]:
+    return {branch: unadjusted_arm(p.moments) for branch, p in posteriors.items()}
 
 
 def _single(posterior: Posterior, level: float) -> Estimate:

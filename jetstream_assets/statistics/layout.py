@@ -7,7 +7,7 @@ and read in both directions. Does not: the estimates.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 class Estimate:
     """A number with its interval; what is not meaningful is None and ``reason`` says why.
 
-    ``remark`` is a sentence about a number that is nevertheless good.
+    ``remark`` is a sentence about a number that is nevertheless good. ``p_value`` is two-sided, of
+    the hypothesis that a difference is 0; it stands at differences only, so that one hypothesis
+    has one.
     """
 
     units: int
@@ -30,6 +32,7 @@ class Estimate:
     upper: float | None = None
     reason: str = ""
     remark: str = ""
+    p_value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ def _negated(estimate: Estimate) -> Estimate:
         None if number is None else -number + 0.0
         for number in (estimate.point, estimate.upper, estimate.lower)
     )
-    return Estimate(estimate.units, point, lower, upper, estimate.reason, estimate.remark)
+    return replace(estimate, point=point, lower=lower, upper=upper)
 
 
 def estimate_row(
@@ -162,6 +165,7 @@ def estimate_row(
         point=estimate.point,
         lower=estimate.lower,
         upper=estimate.upper,
+        p_value=estimate.p_value,
         units=estimate.units,
         covariate=label.covariate,
         status=Status.INSUFFICIENT_DATA if estimate.reason else Status.OK,

@@ -90,6 +90,10 @@ STATISTICS_SCHEMA = pa.schema(
         pa.field("point", pa.float64()),
         pa.field("lower", pa.float64()),
         pa.field("upper", pa.float64()),
+        # Two-sided, of no difference; at differences of means and shares only. The adjusted one is
+        # that of a declared family of metrics.
+        pa.field("p_value", pa.float64()),
+        pa.field("p_value_adjusted", pa.float64()),
         # Units that entered the number: of the branch, or of both branches of a comparison.
         pa.field("units", pa.int64()),
         # "<period>.<metric>" of the covariate that the number is adjusted for; null: unadjusted.
