@@ -13,7 +13,7 @@ from jetstream_assets.analysis.collection import Collection, collect
 from jetstream_assets.analysis.obstacles import Obstacle, Obstacles
 from jetstream_assets.analysis.statistics_table import statistics_table
 from jetstream_assets.analysis.unit_columns import UnitColumns, columns_of
-from jetstream_assets.analysis.unit_counts import count_rows
+from jetstream_assets.analysis.unit_counts import count_rows, uncounted
 from jetstream_assets.experiments.configuration import AnalysisConfiguration
 from jetstream_assets.experiments.metrics import AnalysisBasis
 from jetstream_assets.experiments.plan import PlannedWindow
@@ -67,12 +67,18 @@ def statistics_rows(
     columns = columns_of(warehouse, metrics)
     before = columns_of(warehouse, preenrollment) if preenrollment is not None else None
     obstacles = Obstacles(failures, columns, before)
+    due = window.due
+    unknown = {
+        basis: obstacle
+        for basis in AnalysisBasis
+        if (obstacle := obstacles.of_units(due.period, due.index, basis)) is not None
+    }
     units = UnitRows(
         metrics,
-        window.due.period,
-        window.due.index,
-        window.due.window.length,
-        tuple(AnalysisBasis),
+        due.period,
+        due.index,
+        due.window.length,
+        tuple(basis for basis in AnalysisBasis if basis not in unknown),
         tuple(s.name for s in configuration.segments if s.name in columns.types),
         _integers(columns, before, summaries),
         preenrollment,
@@ -81,7 +87,8 @@ def statistics_rows(
     if include_counts:
         branches = [branch.slug for branch in configuration.experiment.branches]
         rows += count_rows(warehouse, units, ALL_UNITS, branches)
-    return statistics_table(window.due, rows)
+        rows += [uncounted(basis, ALL_UNITS, obstacle) for basis, obstacle in unknown.items()]
+    return statistics_table(due, rows)
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,7 @@ class _Estimation:
         wanted = {
             summary: REGISTRY[summary.statistic].needs(asked[0])
             for summary, asked in questions.items()
-            if asked and self._obstacle_to_all(summary) is None
+            if asked and self.units.bases and self._obstacle_to_all(summary) is None
         }
         collection = collect(warehouse, self.units, wanted) if wanted else Collection()
         return [

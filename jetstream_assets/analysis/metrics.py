@@ -6,29 +6,31 @@ whose snippet made the warehouse refuse. Does not: the query (`sql.metrics`).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jetstream_assets.analysis.enrollments import ensure_enrollments
+from jetstream_assets.analysis.enrollments import (
+    available_bases,
+    computable,
+    ensure_enrollments,
+)
 from jetstream_assets.analysis.slices import cell_slice, enrollment_slice, provenance
 from jetstream_assets.analysis.stage import StageResult, store_failures, stored_failures
 from jetstream_assets.errors import QueryError
+from jetstream_assets.experiments.configuration import AnalysisConfiguration
 from jetstream_assets.experiments.failures import Failure, Stage
 from jetstream_assets.experiments.metrics import AnalysisBasis
-from jetstream_assets.experiments.plan import windows_fingerprint
+from jetstream_assets.experiments.plan import AnalysisPlan, PlannedWindow, windows_fingerprint
 from jetstream_assets.sql.metrics import metric_probe, metrics_query
-from jetstream_assets.warehouse.tables import ResultTable
+from jetstream_assets.warehouse.base import Warehouse
+from jetstream_assets.warehouse.tables import ResultTable, Slice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlglot import exp
 
-    from jetstream_assets.experiments.plan import AnalysisPlan, PlannedWindow
     from jetstream_assets.experiments.windows import Period
-    from jetstream_assets.warehouse.base import Warehouse
-    from jetstream_assets.warehouse.tables import Slice
-
-Windows = tuple["PlannedWindow", ...]
 
 
 def compute_metrics(plan: AnalysisPlan, warehouse: Warehouse) -> StageResult:
@@ -40,27 +42,26 @@ def compute_metrics(plan: AnalysisPlan, warehouse: Warehouse) -> StageResult:
     if not plan.windows:
         return StageResult(note=plan.idle)
     enrolled = ensure_enrollments(plan, warehouse)
-    if enrolled.failures:
+    bases = available_bases(enrolled.failures)
+    if not bases:
         return _give_up(plan, warehouse, enrolled.failures)
-    parts = [_preenrollment(plan, warehouse), _observed(plan, warehouse)]
+    known = computable(plan.settled, enrolled.failures)
+    parts = [
+        _preenrollment(plan, warehouse, known, bases),
+        _observed(plan, warehouse, known, bases),
+    ]
     return StageResult(
         written=enrolled.written + tuple(w for part in parts for w in part.written),
         reused=enrolled.reused + tuple(s for part in parts for s in part.reused),
-        failures=tuple(f for part in parts for f in part.failures),
+        failures=enrolled.failures + tuple(f for part in parts for f in part.failures),
     )
 
 
 def _give_up(plan: AnalysisPlan, warehouse: Warehouse, reasons: tuple[Failure, ...]) -> StageResult:
-    """No enrollments, no metrics: every metric of every due window fails for that reason."""
-    failures = tuple(
-        _failure(window, basis, name, reason.message, reason.exception_type, reason.sql)
-        for reason in reasons[:1]
-        for window, basis, name in _computations(plan, plan.windows)
-    )
-    origin = provenance(plan, windows_fingerprint(plan.settled, plan.windows))
-    failed = cell_slice(plan, ResultTable.METRICS_FAILURES)
-    store_failures(warehouse, failed, failures, origin)
-    return StageResult(failures=failures)
+    """No enrollments, no metrics: the reason is stored for this plan, so that it is asked once."""
+    for fingerprint, (_, failed) in _wanted(plan):
+        store_failures(warehouse, failed, reasons, provenance(plan, fingerprint))
+    return StageResult(failures=reasons)
 
 
 def ensure_metrics(plan: AnalysisPlan, warehouse: Warehouse) -> tuple[Failure, ...]:
@@ -73,11 +74,10 @@ def ensure_metrics(plan: AnalysisPlan, warehouse: Warehouse) -> tuple[Failure, .
     )
     if not answered:
         return compute_metrics(plan, warehouse).failures
-    return tuple(
-        failure
-        for _, (_, failed) in _wanted(plan)
-        for failure in stored_failures(warehouse, failed)
-    )
+    tables = [failed for _, (_, failed) in _wanted(plan)]
+    tables.append(enrollment_slice(plan, ResultTable.ENROLLMENTS_FAILURES))
+    found = (stored_failures(warehouse, failed) for failed in tables)
+    return tuple(dict.fromkeys(failure for failures in found for failure in failures))
 
 
 def _wanted(plan: AnalysisPlan) -> Iterator[tuple[str, tuple[Slice, Slice]]]:
@@ -105,7 +105,12 @@ def _answered(warehouse: Warehouse, fingerprint: str, *slices: Slice) -> bool:
     return any(origin is not None and origin.fingerprint == fingerprint for origin in stored)
 
 
-def _preenrollment(plan: AnalysisPlan, warehouse: Warehouse) -> StageResult:
+def _preenrollment(
+    plan: AnalysisPlan,
+    warehouse: Warehouse,
+    known: AnalysisConfiguration,
+    bases: tuple[AnalysisBasis, ...],
+) -> StageResult:
     """Compute the pre-enrollment metrics on the date they belong to; later, make sure of them."""
     if not plan.preenrollment:
         return StageResult()
@@ -115,70 +120,87 @@ def _preenrollment(plan: AnalysisPlan, warehouse: Warehouse) -> StageResult:
     fingerprint = windows_fingerprint(plan.settled, plan.preenrollment)
     if plan.date != target.date and stored is not None and stored.fingerprint == fingerprint:
         return StageResult(reused=(target,), failures=stored_failures(warehouse, failed))
-    return _replace(plan, warehouse, plan.preenrollment, target, failed)
+    return _Computation(plan, warehouse, known, bases, plan.preenrollment).replace(target, failed)
 
 
-def _observed(plan: AnalysisPlan, warehouse: Warehouse) -> StageResult:
+def _observed(
+    plan: AnalysisPlan,
+    warehouse: Warehouse,
+    known: AnalysisConfiguration,
+    bases: tuple[AnalysisBasis, ...],
+) -> StageResult:
     windows = plan.observation_windows
     target = cell_slice(plan, ResultTable.METRICS)
     failed = cell_slice(plan, ResultTable.METRICS_FAILURES)
     if not windows:
         return StageResult()
-    return _replace(plan, warehouse, windows, target, failed)
+    return _Computation(plan, warehouse, known, bases, windows).replace(target, failed)
 
 
-def _replace(
-    plan: AnalysisPlan, warehouse: Warehouse, windows: Windows, target: Slice, failed: Slice
-) -> StageResult:
-    """Replace a slice of metrics, without those that make the warehouse refuse.
+@dataclass(frozen=True)
+class _Computation:
+    """The metrics of some windows on the bases whose units are known."""
 
-    Binding finds nearly every fault without reading a row; only a fault in the data itself (a bad
-    cast, an overflow) needs the snippets to be run one by one. What is refused even then fails as
-    a whole.
-    """
-    enrollments = enrollment_slice(plan, ResultTable.ENROLLMENTS).reference
-    origin = provenance(plan, windows_fingerprint(plan.settled, windows))
-    failures: tuple[Failure, ...] = ()
-    for check in (warehouse.dry_run, warehouse.query, None):
-        try:
-            query = metrics_query(plan.settled, windows, enrollments, without=_left_out(failures))
-            written = warehouse.replace(target, query, origin)
-            result = StageResult((written,), failures=failures)
-            break
-        except QueryError as error:
-            failures = tuple(_culprits(plan, windows, enrollments, check, error))
-            result = StageResult(failures=failures)
-    store_failures(warehouse, failed, result.failures, origin)
-    return result
+    plan: AnalysisPlan
+    warehouse: Warehouse
+    known: AnalysisConfiguration
+    bases: tuple[AnalysisBasis, ...]
+    windows: tuple[PlannedWindow, ...]
 
+    def replace(self, target: Slice, failed: Slice) -> StageResult:
+        """Replace a slice of metrics, without those that make the warehouse refuse.
 
-def _culprits(
-    plan: AnalysisPlan,
-    windows: Windows,
-    enrollments: exp.Table,
-    check: Callable[[exp.Expr], object] | None,
-    refusal: QueryError,
-) -> Iterator[Failure]:
-    """The metrics that fail when checked alone; all of them when there is no check left."""
-    for window, basis, name in _computations(plan, windows):
-        try:
-            if check is None:
-                raise refusal
-            check(metric_probe(plan.settled, window, basis, name, enrollments))
-        except QueryError as error:
-            message = f"The metric {name} could not be computed: {error.problem}"
-            yield _failure(window, basis, name, message, type(error).__name__, error.sql)
+        Binding finds nearly every fault without reading a row; only a fault in the data itself (a
+        bad cast, an overflow) needs the snippets to be run one by one. What is refused even then
+        fails as a whole.
+        """
+        # The fingerprint is that of what was asked for, so that a reason answers it as well.
+        origin = provenance(self.plan, windows_fingerprint(self.plan.settled, self.windows))
+        failures: tuple[Failure, ...] = ()
+        for check in (self.warehouse.dry_run, self.warehouse.query, None):
+            try:
+                written = self.warehouse.replace(target, self._query(failures), origin)
+                result = StageResult((written,), failures=failures)
+                break
+            except QueryError as error:
+                failures = tuple(self._culprits(check, error))
+                result = StageResult(failures=failures)
+        store_failures(self.warehouse, failed, result.failures, origin)
+        return result
 
+    def _query(self, failures: tuple[Failure, ...]) -> exp.Select:
+        return metrics_query(
+            self.known,
+            self.windows,
+            self._enrollments,
+            without=_left_out(failures),
+            bases=self.bases,
+        )
 
-def _computations(
-    plan: AnalysisPlan, windows: Windows
-) -> Iterator[tuple[PlannedWindow, AnalysisBasis, str]]:
-    """Every (window, basis, metric) that the metrics query computes."""
-    for window in windows:
-        for basis in AnalysisBasis:
-            for name in window.metrics:
-                if basis in plan.settled.metric(name).analysis_bases:
-                    yield window, basis, name
+    @property
+    def _enrollments(self) -> exp.Table:
+        return enrollment_slice(self.plan, ResultTable.ENROLLMENTS).reference
+
+    def _culprits(
+        self, check: Callable[[exp.Expr], object] | None, refusal: QueryError
+    ) -> Iterator[Failure]:
+        """The metrics that fail when checked alone; all of them when there is no check left."""
+        for window, basis, name in self._metrics():
+            try:
+                if check is None:
+                    raise refusal
+                check(metric_probe(self.known, window, basis, name, self._enrollments))
+            except QueryError as error:
+                message = f"The metric {name} could not be computed: {error.problem}"
+                yield _failure(window, basis, name, message, error)
+
+    def _metrics(self) -> Iterator[tuple[PlannedWindow, AnalysisBasis, str]]:
+        """Every (window, basis, metric) that the query computes."""
+        for window in self.windows:
+            for basis in self.bases:
+                for name in window.metrics:
+                    if basis in self.known.metric(name).analysis_bases:
+                        yield window, basis, name
 
 
 def _left_out(failures: tuple[Failure, ...]) -> set[tuple[Period, int, AnalysisBasis, str]]:
@@ -190,20 +212,15 @@ def _left_out(failures: tuple[Failure, ...]) -> set[tuple[Period, int, AnalysisB
 
 
 def _failure(
-    window: PlannedWindow,
-    basis: AnalysisBasis,
-    metric: str,
-    message: str,
-    exception_type: str,
-    sql: str | None,
+    window: PlannedWindow, basis: AnalysisBasis, metric: str, message: str, error: QueryError
 ) -> Failure:
     return Failure(
         Stage.METRICS,
         message,
-        exception_type,
+        type(error).__name__,
         period=window.due.period,
         window_index=window.due.index,
         analysis_basis=basis,
         metric=metric,
-        sql=sql,
+        sql=error.sql,
     )

@@ -49,12 +49,21 @@ class Obstacles:
         for failure in self.failures:
             if (
                 failure.metric in (None, metric)
+                and failure.segment is None
                 and failure.period in (None, period)
                 and failure.window_index in (None, index)
                 and failure.analysis_basis in (None, basis)
             ):
                 return Obstacle(failure.message, failure.exception_type)
         return None
+
+    def of_units(self, period: Period, index: int, basis: AnalysisBasis) -> Obstacle | None:
+        """Why it is not known which units there are: a failure that is not one metric's alone."""
+        return Obstacles(
+            [failure for failure in self.failures if failure.metric is None],
+            self.columns,
+            self.preenrollment,
+        ).of_metric("", period, index, basis)
 
     def of_definition(self, summary: Summary, metric: Metric) -> Obstacle | None:
         """Why the statistic cannot be made of the metric."""
@@ -79,6 +88,9 @@ class Obstacles:
         """Why the units of a configured segment are not known."""
         if segment in self.columns.types:
             return None
+        for failure in self.failures:
+            if failure.segment == segment:
+                return Obstacle(failure.message, failure.exception_type)
         reason = f"the segment {segment!r} was not computed: the metrics have no such column"
         return Obstacle(reason, "QueryError")
 

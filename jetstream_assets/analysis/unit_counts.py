@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jetstream_assets.analysis.obstacles import Obstacle
 from jetstream_assets.errors import QueryError
 from jetstream_assets.sql.sufficient_statistics import units_query
 from jetstream_assets.statistics.base import StatisticRow, Status
@@ -35,10 +36,13 @@ def count_rows(
         branches: The experiment's branches; others that the data show are counted, too.
     """
     segments = (whole, *units.segments)
+    if not units.bases:
+        return []
     try:
         found = warehouse.query(units_query(units)).to_pylist()
     except QueryError as error:
-        return [_failed(basis, s, error) for basis in units.bases for s in segments]
+        obstacle = Obstacle(error.problem, type(error).__name__)
+        return [uncounted(basis, s, obstacle) for basis in units.bases for s in segments]
     counts = {(r["analysis_basis"], r["segment"], r["branch"]): r["units"] for r in found}
     observed = {branch for _, _, branch in counts}
     listed = (*branches, *sorted(observed - set(branches)))
@@ -56,13 +60,14 @@ def _row(basis: AnalysisBasis, segment: str, branch: str, units: int) -> Statist
     )
 
 
-def _failed(basis: AnalysisBasis, segment: str, error: QueryError) -> StatisticRow:
+def uncounted(basis: AnalysisBasis, segment: str, obstacle: Obstacle) -> StatisticRow:
+    """The row that says why units could not be counted."""
     return StatisticRow(
         basis,
         segment,
         IDENTITY,
         COUNT,
         status=Status.FAILED,
-        reason=error.problem,
-        exception_type=type(error).__name__,
+        reason=obstacle.reason,
+        exception_type=obstacle.exception_type,
     )

@@ -19,7 +19,7 @@ from jetstream_assets.experiments.selection import (
     select_configurations,
     select_records,
 )
-from jetstream_assets.orchestration.partitions import Cell
+from jetstream_assets.orchestration.partitions import Cell, unusable_slug
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -33,6 +33,13 @@ class Request:
 
     cells: tuple[Cell, ...]
     excluded: tuple[Exclusion, ...] = ()
+
+    def runnable(self) -> Request:
+        """The request without experiments that cannot be partitions."""
+        reasons = {cell.slug: unusable_slug(cell.slug) for cell in self.cells}
+        excluded = [Exclusion(slug, reason) for slug, reason in reasons.items() if reason]
+        cells = tuple(cell for cell in self.cells if not reasons[cell.slug])
+        return Request(cells, (*self.excluded, *excluded))
 
 
 def latest_complete_day() -> date:

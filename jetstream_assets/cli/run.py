@@ -113,6 +113,7 @@ def run(  # options are its business
 
 def analyse(settings: Settings, request: Request, *, verbose: bool = False) -> bool:
     """Run the cells, print what became of them, and say whether each has results or a reason."""
+    request = request.runnable()
     for left_out in request.excluded:
         errors.print(f"left out: {left_out.slug}: {left_out.reason}", markup=False)
     if not request.cells:

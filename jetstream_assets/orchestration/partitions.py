@@ -50,6 +50,13 @@ def cell_partitions(first_date: date) -> MultiPartitionsDefinition:
     )
 
 
+def unusable_slug(slug: str) -> str:
+    """Why a slug cannot be part of a partition key; empty when it can."""
+    if "|" in slug:
+        return f"The slug {slug!r} holds a '|', which divides partition keys. Give it another slug."
+    return ""
+
+
 def cells(context: AssetExecutionContext) -> tuple[Cell, ...]:
     """The cells of a run, by experiment and date, so that earlier dates come first."""
     return tuple(sorted(cell_of(key) for key in context.partition_keys))

@@ -37,7 +37,9 @@ _ENROLLED = "jetstream_enrolled"
 _FIRST_DAY = AnalysisWindow(0, 0)
 
 
-def enrollments_query(configuration: AnalysisConfiguration) -> exp.Select:
+def enrollments_query(
+    configuration: AnalysisConfiguration, *, with_exposures: bool = True
+) -> exp.Select:
     """One row per unit that enrolled on dates F to L, ordered by analysis_id.
 
     Columns: analysis_id STRING, branch STRING, enrollment_date DATE (first event),
@@ -50,6 +52,10 @@ def enrollments_query(configuration: AnalysisConfiguration) -> exp.Select:
     dropped, and so are rows of a custom query dated outside F to L, whose windows would not be
     complete when they are due. A custom query's repeats of (unit, branch) are folded: earliest
     date, sum of events.
+
+    Args:
+        configuration: Whose enrollments.
+        with_exposures: Whether to ask who was exposed; otherwise both columns are NULL.
 
     Raises:
         QueryError: A snippet of the configuration cannot be part of a query.
@@ -66,7 +72,8 @@ def enrollments_query(configuration: AnalysisConfiguration) -> exp.Select:
         .with_(_ENROLLED, as_=_first_branches())
     )
     query = _with_segments(query, configuration)
-    return _with_exposures(query, configuration).order_by(_enrolled("analysis_id"))
+    query = _with_exposures(query, configuration) if with_exposures else _unexposed(query)
+    return query.order_by(_enrolled("analysis_id"))
 
 
 def _unit_columns(configuration: AnalysisConfiguration) -> list[exp.Expr]:
@@ -164,6 +171,11 @@ def _with_exposures(query: exp.Select, configuration: AnalysisConfiguration) -> 
     ).select(
         exp.column("exposure_date", table="exposures"), exp.alias_(events, "num_exposure_events")
     )
+
+
+def _unexposed(query: exp.Select) -> exp.Select:
+    day, events = (exp.cast(exp.null(), kind) for kind in (exp.DType.DATE, exp.DType.BIGINT))
+    return query.select(exp.alias_(day, "exposure_date"), exp.alias_(events, "num_exposure_events"))
 
 
 def _same_unit(alias: str) -> exp.Expr:

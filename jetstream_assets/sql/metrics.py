@@ -38,6 +38,7 @@ def metrics_query(
     enrollments: exp.Table,
     *,
     without: Collection[tuple[Period, int, AnalysisBasis, str]] = (),
+    bases: Sequence[AnalysisBasis] = tuple(AnalysisBasis),
 ) -> exp.Select:
     """The metrics of these windows on both analysis bases, one row per unit, window and basis.
 
@@ -54,6 +55,7 @@ def metrics_query(
         enrollments: The table that `enrollments_query` answers.
         without: (period, window index, basis, metric) that are left out because they fail; a
             column that no part has is left out as well.
+        bases: The analysis bases to compute.
 
     Raises:
         QueryError: A snippet cannot be part of a query; `metric_probe` raises it for the culprit.
@@ -64,7 +66,7 @@ def metrics_query(
     parts = [
         MetricPart(configuration, window, basis, _metrics(configuration, window, basis, without))
         for window in windows
-        for basis in AnalysisBasis
+        for basis in bases
     ]
     metrics = sorted({name for part in parts for name in part.metric_names})
     sanity = sorted({name for part in parts for name in part.sanity_names} - set(metrics))
