@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Metadata = dict[str, MetadataValue[Any] | str]
 
-_ROWS_SHOWN = 40
+_ROWS_SHOWN = 100
 
 
 def plan_metadata(plan: "AnalysisPlan") -> Metadata:
