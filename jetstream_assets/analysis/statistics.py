@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from jetstream_assets.analysis.estimation import statistics_rows
 from jetstream_assets.analysis.metrics import ensure_metrics
+from jetstream_assets.analysis.multiple_comparisons import with_adjusted_p_values
 from jetstream_assets.analysis.slices import cell_slice, enrollment_slice, provenance
 from jetstream_assets.analysis.stage import StageResult
 from jetstream_assets.experiments.plan import statistics_fingerprint
@@ -94,10 +95,18 @@ def store_statistics(
     """Put the shards together, in an order that does not depend on how they were cut."""
     if not plan.windows:
         return StageResult(note=plan.idle)
-    rows = pa.concat_tables(shards).sort_by([(name, "ascending") for name in _ROW_ORDER])
+    rows = whole_rows(plan, shards)
     target = cell_slice(plan, ResultTable.STATISTICS)
     origin = provenance(plan, statistics_fingerprint(plan))
     return StageResult((warehouse.replace(target, rows.combine_chunks(), origin),))
+
+
+def whole_rows(plan: AnalysisPlan, shards: Sequence[pa.Table]) -> pa.Table:
+    """The rows of all shards with what only the whole can say, in the order of `_ROW_ORDER`."""
+    rows = pa.concat_tables(shards)
+    configuration = plan.settled
+    rows = with_adjusted_p_values(rows, configuration.multiple_comparisons, plan.experiment)
+    return rows.sort_by([(name, "ascending") for name in _ROW_ORDER])
 
 
 def _metrics(plan: AnalysisPlan, window: PlannedWindow) -> exp.Table:

@@ -16,6 +16,7 @@ from jetstream_assets.config.effective import (
     fold_settings,
     overrides,
 )
+from jetstream_assets.config.hypotheses import resolve_multiple_comparisons, resolve_power
 from jetstream_assets.config.metrics import MetricResolver
 from jetstream_assets.config.parameters import merge_parameters
 from jetstream_assets.config.schema.documents import AnalysisDocument, OutcomeDocument
@@ -77,6 +78,8 @@ def resolve(
         dataset_id=said.dataset_id,
         is_private=said.is_private,
         skip=said.skip,
+        multiple_comparisons=resolve_multiple_comparisons(settings, periods),
+        power=resolve_power(settings),
         overrides=overrides(record, experiment),
         commit=repository.commit,
     )

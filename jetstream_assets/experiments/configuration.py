@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from jetstream_assets.experiments.experiment import Experiment
+from jetstream_assets.experiments.hypotheses import MultipleComparisons, PowerGoal
 from jetstream_assets.experiments.metrics import ExposureSignal, Metric, Scalar, Segment, Summary
 from jetstream_assets.experiments.windows import Period
 
@@ -79,6 +80,8 @@ class AnalysisConfiguration:
     dataset_id: str | None = None
     is_private: bool = False
     skip: bool = False
+    multiple_comparisons: MultipleComparisons | None = None
+    power: PowerGoal | None = None
     overrides: tuple[tuple[str, Scalar], ...] = ()
     commit: str = ""
     warnings: tuple[str, ...] = ()

@@ -141,7 +141,15 @@ def statistics_fingerprint(plan: AnalysisPlan) -> str:
         [branch.slug for branch in plan.experiment.branches],
         [[asdict(summary) for summary in window.summaries] for window in plan.windows],
         [asdict(plan.settled.metric(name)) for name in _ratio_names(plan)],
+        _declared(plan.settled),
     )
+
+
+def _declared(configuration: AnalysisConfiguration) -> list[object]:
+    family, power = configuration.multiple_comparisons, configuration.power
+    # The reference branch decides which comparisons are hypotheses, and nothing else.
+    reference = configuration.experiment.reference_branch if family else None
+    return [asdict(family) if family else None, asdict(power) if power else None, reference]
 
 
 def _ratio_names(plan: AnalysisPlan) -> list[str]:

@@ -41,8 +41,8 @@ _KEYS = (
     "parameter",
 )
 _NUMBERS = ("point", "lower", "upper")
-# The consumer ignores keys that it does not know; these two are ours.
-_OWN = ("units", "covariate")
+# The consumer ignores keys that it does not know; these are ours.
+_OWN = ("units", "covariate", "p_value", "p_value_adjusted")
 _PARAMETER_DECIMALS = 6
 
 

@@ -79,6 +79,13 @@ def difference_quantile(first: Beta, second: Beta, share: float) -> float:
     return _root(probability, share, low[0] - high[1], high[0] - low[1])
 
 
+def probability_below(first: Beta, second: Beta) -> float:
+    """P(first <= second)."""
+    if first.variance < second.variance:
+        return 1.0 - _mean_below(first, second, 1.0, 0.0)
+    return _mean_below(second, first, 1.0, 0.0)
+
+
 def ratio_quantile(first: Beta, second: Beta, share: float) -> float:
     """The r with P(first / second <= r) = share; found on the scale of its logarithm."""
     if first.variance / first.mean**2 < second.variance / second.mean**2:

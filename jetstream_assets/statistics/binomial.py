@@ -14,7 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jetstream_assets.experiments.needs import Totals
-from jetstream_assets.statistics.beta_pairs import Beta, difference_quantile, ratio_quantile
+from jetstream_assets.statistics.beta_pairs import (
+    Beta,
+    difference_quantile,
+    probability_below,
+    ratio_quantile,
+)
 from jetstream_assets.statistics.layout import (
     Comparison,
     Estimate,
@@ -97,6 +102,7 @@ def _comparison(branch: BranchTotals, reference: BranchTotals, level: float) -> 
         difference_quantile(first, second, low),
         difference_quantile(first, second, high),
         remark=remark,
+        p_value=_p_value(first, second),
     )
     lower, upper = ratio_quantile(first, second, low), ratio_quantile(first, second, high)
     return Comparison(
@@ -104,6 +110,12 @@ def _comparison(branch: BranchTotals, reference: BranchTotals, level: float) -> 
         _relative(first, second, (lower, upper), units, remark),
         _relative(second, first, (1 / upper, 1 / lower), units, remark),
     )
+
+
+def _p_value(first: Beta, second: Beta) -> float:
+    """Twice the posterior probability of the rarer sign."""
+    rarer = min(probability_below(first, second), probability_below(second, first))
+    return min(max(2 * rarer, 0.0), 1.0)
 
 
 def _relative(

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 MOST_SKEWED = 1.0
 # Beyond, the series for the mean of a reciprocal no longer converges usefully.
 _SERIES_UP_TO = 0.3
+# Normal quantiles, evenly spread; the last leaves out 1e-99.
+_ERRORS = np.linspace(0.0, 21.1, 4221)
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,27 @@ class Cumulants:
     def quantile(self, share: float) -> float:
         """One of the `quantiles`."""
         return float(self.quantiles(np.array([share]))[0])
+
+    def p_value(self) -> float:
+        """Twice the probability of lying on 0's far side, seen from the mean; at most 1.
+
+        It is below 1 - level exactly where the central interval of that level leaves out 0.
+        """
+        from scipy.special import ndtr
+
+        upright = self if self.k1 >= 0 else self.negated
+        # Of the quantile function only its first crossing counts: far out it need not rise.
+        quantiles = upright.quantiles(ndtr(-_ERRORS))
+        crossed = np.flatnonzero(quantiles <= 0)
+        if not crossed.size:
+            return 0.0
+        index = int(crossed[0])
+        if index == 0:
+            return 1.0
+        inner, outer = float(quantiles[index - 1]), float(quantiles[index])
+        share = inner / (inner - outer)
+        errors = _ERRORS[index - 1] + share * (_ERRORS[index] - _ERRORS[index - 1])
+        return float(2 * ndtr(-errors))
 
     def mean_reciprocal(self) -> float:
         """The mean of 1 / X, for a distribution away from zero.

@@ -99,7 +99,8 @@ def _difference(
 ) -> Estimate:
     difference = branch.minus(reference)
     lower, upper = interval(difference, None, level)
-    return Estimate(units, difference.k1, lower, upper, remark=remark)
+    p_value = difference.p_value()
+    return Estimate(units, difference.k1, lower, upper, remark=remark, p_value=p_value)
 
 
 def _relative(
@@ -144,10 +145,16 @@ def _compared_draws(
     lower, upper = interval(branch.cumulants, first - second, level)
     point = branch.moments.mean - reference.moments.mean
     return Comparison(
-        Estimate(units, point, lower, upper, remark=remark),
+        Estimate(units, point, lower, upper, remark=remark, p_value=_p_value(first - second)),
         _drawn_ratio(first, second, level, units, remark),
         _drawn_ratio(second, first, level, units, remark),
     )
+
+
+def _p_value(draws: NDArray[np.float64]) -> float:
+    """Twice the share of draws on 0's far side; none of N draws counts as one of N + 1."""
+    beyond = min(int((draws <= 0).sum()), int((draws >= 0).sum()))
+    return min(2 * (beyond + 1) / (draws.size + 1), 1.0)
 
 
 def _drawn_ratio(

@@ -30,9 +30,15 @@ def summary(folder: Folder, statistic: str) -> Summary:
     return found
 
 
+SEQUENTIAL = {"planned_units": 10_000, "sequential": False}
 DEFAULTS = {
-    "binomial": {"confidence_interval": 0.95},
-    "bootstrap_mean": {"confidence_interval": 0.95, "drop_highest": 0.005, "num_samples": 10000},
+    "binomial": {"confidence_interval": 0.95, **SEQUENTIAL},
+    "bootstrap_mean": {
+        "confidence_interval": 0.95,
+        "drop_highest": 0.005,
+        "num_samples": 10000,
+        **SEQUENTIAL,
+    },
     "count": {},
     "deciles": {"confidence_interval": 0.95, "num_samples": 10000},
     "empirical_cdf": {"grid_size": 256, "log_space": False},
@@ -43,8 +49,8 @@ DEFAULTS = {
         "kernel": "gaussian",
         "log_space": False,
     },
-    "linear_model_mean": {"drop_highest": 0.005},
-    "per_client_dau_impact": {"drop_highest": 0.0},
+    "linear_model_mean": {"drop_highest": 0.005, "robust": False, **SEQUENTIAL},
+    "per_client_dau_impact": {"drop_highest": 0.0, "robust": False, **SEQUENTIAL},
     "sum": {},
 }
 
@@ -177,7 +183,7 @@ def test_a_covariate_needs_no_listing(folder: Folder, metric: str, expected: str
         f'covariate_adjustment = {{period = "preenrollment_days28"{metric}}}',
     )
     assert found.covariate == CovariateAdjustment(expected, Period.PREENROLLMENT_DAYS28)
-    assert found.parameters == (("drop_highest", 0.005),)
+    assert dict(found.parameters) == DEFAULTS["linear_model_mean"]
     configuration = folder.resolve()
     assert configuration.metric(expected).select_expression == f"SUM({expected})"
     assert configuration.summaries(Period.PREENROLLMENT_DAYS28) == ()

@@ -12,6 +12,7 @@ from jetstream_assets.config.schema.base import Day, Names, Table, lower_keys
 from jetstream_assets.config.wording import one_of
 from jetstream_assets.experiments.configuration import EnrollmentsQueryType, SeveralBranches
 from jetstream_assets.experiments.experiment import AnalysisUnit
+from jetstream_assets.experiments.hypotheses import Correction
 from jetstream_assets.experiments.metrics import WindowBound
 
 
@@ -46,6 +47,20 @@ class ExposureSignalTable(Table):
     window_end: Bound | None = None
 
 
+class MultipleComparisonsTable(Table):
+    """``[experiment.multiple_comparisons]``."""
+
+    metrics: Annotated[Names, Field(min_length=1)]
+    method: Annotated[Correction, Field(strict=False)] = Correction.HOLM
+
+
+class PowerTable(Table):
+    """``[experiment.power]``; the effect is relative, .02 is 2 %."""
+
+    effect: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    power: Annotated[float, Field(gt=0, lt=1)] = 0.8
+
+
 class ExperimentTable(Table):
     """``[experiment]``; a key that is absent leaves what Experimenter or a lower layer says."""
 
@@ -64,6 +79,8 @@ class ExperimentTable(Table):
     analysis_unit: Annotated[AnalysisUnit, Field(strict=False)] | None = None
     enrollments_query_type: Annotated[EnrollmentsQueryType, Field(strict=False)] | None = None
     several_branches: Annotated[SeveralBranches, Field(strict=False)] = SeveralBranches.EXCLUDE
+    multiple_comparisons: MultipleComparisonsTable | None = None
+    power: PowerTable | None = None
 
 
 class ParameterTable(Table):
