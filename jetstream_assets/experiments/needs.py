@@ -47,6 +47,11 @@ class Totals:
 
     value: Value
 
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """What must be known of a unit."""
+        return (self.value,)
+
 
 @dataclass(frozen=True)
 class Moments:
@@ -59,6 +64,11 @@ class Moments:
     value: Value
     drop_highest: float = 0.0
     cap: CapScope = CapScope.BRANCH
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """What must be known of a unit."""
+        return (self.value,)
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,29 @@ class CoMoments:
     covariate: Value
     drop_highest: float = 0.0
 
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """What must be known of a unit."""
+        return (self.value, self.covariate)
+
+
+@dataclass(frozen=True)
+class JointMoments:
+    """Joint central moments x^a y^b with a + b <= 4 of each branch, over the units that have both.
+
+    The numerator x and the denominator y are capped each by itself, at the quantile of its own
+    values among the branch's units that have both.
+    """
+
+    numerator: Value
+    denominator: Value
+    drop_highest: float = 0.0
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """What must be known of a unit."""
+        return (self.numerator, self.denominator)
+
 
 @dataclass(frozen=True)
 class Histogram:
@@ -84,5 +117,24 @@ class Histogram:
     value: Value
     up_to_units: int | None = None
 
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """What must be known of a unit."""
+        return (self.value,)
 
-Need = Totals | Moments | CoMoments | Histogram
+
+@dataclass(frozen=True)
+class Pairs:
+    """The distinct pairs of values, of the branches of at most so many units that have both."""
+
+    numerator: Value
+    denominator: Value
+    up_to_units: int
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """What must be known of a unit."""
+        return (self.numerator, self.denominator)
+
+
+Need = Totals | Moments | CoMoments | JointMoments | Histogram | Pairs

@@ -1,7 +1,10 @@
 """A cap replaces what lies above a threshold by the threshold, so that few units do not decide.
 
-Belongs here: the columns of capped values and their thresholds. Does not: the values before
-(`unit_values`), the sums after (`sufficient_statistics`).
+Belongs here: which columns are capped at what, and the sub-queries for it. Does not: the
+values before (`unit_values`), the sums after (`sufficient_statistics`).
+
+A threshold is the quantile by linear interpolation between two order statistics. Few values lie
+above it, so that it is read from the highest values alone: no more is ever kept of a group.
 """
 
 from __future__ import annotations
@@ -11,116 +14,232 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from jetstream_assets.experiments.needs import CapScope, CoMoments, Moments, Totals, Value
+from jetstream_assets.experiments.needs import (
+    CapScope,
+    CoMoments,
+    JointMoments,
+    Moments,
+    Totals,
+    Value,
+)
+from jetstream_assets.sql.fragments import int64
+from jetstream_assets.sql.numbers import float64
 from jetstream_assets.sql.pre_treatments import keeps_integers
-from jetstream_assets.sql.unit_values import GROUP, SCOPE, group_columns, quantile
+from jetstream_assets.sql.unit_values import GROUP, SCOPE, group_columns, unit_values
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from jetstream_assets.sql.unit_values import UnitRows, UnitValues
 
-Summed = Totals | Moments | CoMoments
+Summed = Totals | Moments | CoMoments | JointMoments
+PARTITIONS = {CapScope.BRANCH: GROUP, CapScope.POOLED: SCOPE}
+
+
+@dataclass(frozen=True)
+class Cap:
+    """A threshold: the quantile 1 - ``share`` of a value, in each group of ``scope``.
+
+    ``also`` is a value that a unit must have, too, to enter; None asks for nothing.
+    """
+
+    value: Value
+    share: float
+    scope: CapScope
+    rounds_up: bool
+    also: Value | None = None
 
 
 @dataclass(frozen=True)
 class CappedColumn:
-    """A column of capped values: ``capped_<label>`` with its ``threshold_<label>``.
-
-    ``also`` is a value that a unit must have, too, for its own to count; None asks for nothing.
-    """
+    """A column of capped values with a label; a unit must have ``also``, too, to be summed."""
 
     label: str
     value: Value
-    share: float
-    cap: CapScope
-    rounds_up: bool
+    cap: Cap | None
     also: Value | None = None
 
-    @property
-    def partition(self) -> tuple[str, ...]:
-        """Among whose values the threshold is found."""
-        return SCOPE if self.cap is CapScope.POOLED else GROUP
+
+@dataclass(frozen=True)
+class LargestGroups:
+    """The number of units of the largest group: of a branch, and of all branches together."""
+
+    branch: int
+    pooled: int
+
+    def of(self, scope: CapScope) -> int:
+        """That of the groups of a scope."""
+        return self.pooled if scope is CapScope.POOLED else self.branch
 
 
 def capped_columns(rows: UnitRows, index: int, need: Summed) -> list[CappedColumn]:
-    """The columns that need number ``index`` asks for; a covariate's label ends in ``_x``."""
+    """The columns of need number ``index``; the second of two has a label that ends in ``_x``."""
     if isinstance(need, Totals):
         return []
+    share, label = need.drop_highest, str(index)
     if isinstance(need, Moments):
-        return [_column(rows, str(index), need.value, need.drop_highest, need.cap)]
-    pooled = (need.drop_highest, CapScope.POOLED)
+        return [CappedColumn(label, need.value, _cap(rows, need.value, share, need.cap))]
+    if isinstance(need, CoMoments):
+        value, covariate = need.value, need.covariate
+        cap = _cap(rows, value, share, CapScope.POOLED)
+        # A covariate's threshold follows from the units that the metric has a value of.
+        covariate_cap = _cap(rows, covariate, share, CapScope.POOLED, also=value)
+        return [
+            CappedColumn(label, value, cap, also=covariate),
+            CappedColumn(f"{index}_x", covariate, covariate_cap, also=value),
+        ]
+    numerator, denominator = need.numerator, need.denominator
     return [
-        _column(rows, str(index), need.value, *pooled, also=need.covariate),
-        _column(rows, f"{index}_x", need.covariate, *pooled, also=need.value),
+        CappedColumn(part, value, _cap(rows, value, share, CapScope.BRANCH, other), other)
+        for part, value, other in (
+            (label, numerator, denominator),
+            (f"{index}_x", denominator, numerator),
+        )
     ]
 
 
-def _column(
-    rows: UnitRows, label: str, value: Value, share: float, cap: CapScope, also: Value | None = None
-) -> CappedColumn:
+def _cap(
+    rows: UnitRows, value: Value, share: float, scope: CapScope, also: Value | None = None
+) -> Cap | None:
+    if share <= 0:
+        return None
     whole = rows.is_integer(value) and keeps_integers(value.pre_treatments)
-    return CappedColumn(label, value, share, cap, whole and cap is CapScope.POOLED, also)
+    return Cap(value, share, scope, whole and scope is CapScope.POOLED, also)
 
 
-def capping(
-    values: UnitValues, columns: Sequence[CappedColumn]
-) -> tuple[tuple[str, exp.Select], ...]:
-    """Common table expressions up to ``capped``.
+def facts(
+    rows: UnitRows, columns: Sequence[CappedColumn], largest: LargestGroups
+) -> list[tuple[str, exp.Query]]:
+    """Common table expressions up to ``facts``: one row per `GROUP`, with what columns need.
 
-    It has the columns of ``unit_values`` and for each column its ``capped_<label>``, and, where
-    there is a cap, its ``threshold_<label>``.
+    Per label ``centre_<label>``, a number near the mean of the capped values, and, where there is a
+    cap, ``threshold_<label>`` (NULL where no unit has a value).
+
+    The sub-queries read the units by themselves: a common table expression that is read twice
+    would be kept whole.
     """
-    return (
-        ("row_thresholds", _row_thresholds(values, columns)),
-        ("thresholds", _thresholds(columns)),
-        ("capped", _capped_rows(values, columns)),
-    )
+    caps = list(dict.fromkeys(column.cap for column in columns if column.cap is not None))
+    ctes: list[tuple[str, exp.Query]] = []
+    for scope in CapScope:
+        own = {f"{i}": cap for i, cap in enumerate(caps) if cap.scope is scope}
+        means = columns if scope is CapScope.BRANCH else ()
+        if own or means:
+            ctes.append((f"{scope}_facts", _facts_of(rows, means, own, scope, largest.of(scope))))
+    joined = exp.select(*group_columns("b")).from_(exp.to_table("branch_facts").as_("b"))
+    if len(ctes) > 1:
+        pooled = exp.to_table("pooled_facts").as_("p")
+        joined = joined.join(pooled, on=same_group("b", "p", SCOPE))
+    for column in columns:
+        joined = joined.select(*_facts_columns(column, caps), copy=False)
+    return [*ctes, ("facts", joined)]
 
 
-def _row_thresholds(values: UnitValues, capped: Sequence[CappedColumn]) -> exp.Select:
-    thresholds: list[exp.Expr] = []
-    for column in capped:
-        if column.share <= 0:
-            continue
-        value: exp.Expr = values.column(column.value)
-        if column.also is not None and column.value.period is not None:
-            # A covariate's threshold follows from the units that the metric has a value of.
-            value = where_present(value, values.column(column.also))
-        found = quantile(value, 1.0 - column.share, column.partition)
-        found = exp.Ceil(this=found) if column.rounds_up else found
-        thresholds.append(found.as_(f"threshold_{column.label}"))
-    return exp.select(*group_columns(), *thresholds).from_("unit_values")
-
-
-def _thresholds(capped: Sequence[CappedColumn]) -> exp.Select:
-    maxima = [
-        exp.Max(this=exp.column(f"threshold_{c.label}")).as_(f"threshold_{c.label}")
-        for c in capped
-        if c.share > 0
+def _facts_columns(column: CappedColumn, caps: Sequence[Cap]) -> list[exp.Expr]:
+    centre: exp.Expr = exp.column(f"mean_{column.label}", table="b")
+    if column.cap is None:
+        return [centre.as_(f"centre_{column.label}")]
+    table = "p" if column.cap.scope is CapScope.POOLED else "b"
+    threshold = exp.column(f"threshold_{caps.index(column.cap)}", table=table)
+    # The mean before the cap may lie far beyond it; the threshold is never farther from the mean
+    # after it than 1 / sqrt(share) standard deviations.
+    above = exp.GT(this=centre.copy(), expression=threshold.copy())
+    nearest = exp.case().when(above, threshold.copy()).else_(centre)
+    return [
+        nearest.as_(f"centre_{column.label}"),
+        threshold.as_(f"threshold_{column.label}"),
     ]
-    grouped = exp.select(*group_columns(), *maxima).from_("row_thresholds")
-    return grouped.group_by(*group_columns())
 
 
-def _capped_rows(values: UnitValues, capped: Sequence[CappedColumn]) -> exp.Select:
-    columns: list[exp.Expr] = []
-    for column in capped:
-        value: exp.Expr = values.column(column.value)
-        if column.share > 0:
-            threshold = exp.column(f"threshold_{column.label}", table="t")
-            above = exp.GT(this=value.copy(), expression=threshold)
-            value = exp.case().when(above, threshold.copy()).else_(value.copy())
-            columns.append(threshold.copy())
-        if column.also is not None:
-            value = where_present(value, values.column(column.also))
-        columns.append(value.as_(f"capped_{column.label}"))
-    raw = [column for v in values.values for column in (values.column(v), values.odd(v))]
-    return (
-        exp.select(*group_columns("v"), *raw, *columns)
-        .from_(exp.to_table("unit_values").as_("v"))
-        .join(exp.to_table("thresholds").as_("t"), on=same_group("v", "t"))
+def _facts_of(
+    rows: UnitRows,
+    means: Sequence[CappedColumn],
+    caps: Mapping[str, Cap],
+    scope: CapScope,
+    units: int,
+) -> exp.Select:
+    """Means and thresholds of the groups of one scope."""
+    partition = [exp.column(column) for column in PARTITIONS[scope]]
+    populations = [(c.value, c.also) for c in means] + [(c.value, c.also) for c in caps.values()]
+    needed = dict.fromkeys(v for pair in populations for v in pair if v is not None)
+    values = unit_values(rows, list(needed))
+    present, highest = exp.select(*partition).from_("unit_values"), exp.select(*partition)
+    final = exp.select(*(column.copy() for column in partition)).from_("ranked")
+    for column in means:
+        value = _present(values, column.value, column.also).as_(f"own_{column.label}")
+        present = present.select(value, copy=False)
+        mean = exp.Avg(this=exp.column(f"own_{column.label}")).as_(f"mean_{column.label}")
+        highest = highest.select(mean, copy=False)
+        final = final.select(exp.column(f"mean_{column.label}"), copy=False)
+    for label, cap in caps.items():
+        value = _present(values, cap.value, cap.also).as_(f"value_{label}")
+        present = present.select(value, copy=False)
+        highest = highest.select(*_highest_values(label, cap, units), copy=False)
+        final = final.select(_quantile(label, cap).as_(f"threshold_{label}"), copy=False)
+    grouped = highest.from_("present").group_by(*(column.copy() for column in partition))
+    ranks = [_rank(label, cap).as_(f"rank_{label}") for label, cap in caps.items()]
+    ranked = exp.select("*", *ranks).from_("highest_values")
+    return values.query(
+        final, ("present", present), ("highest_values", grouped), ("ranked", ranked)
     )
+
+
+def _present(values: UnitValues, value: Value, also: Value | None) -> exp.Expr:
+    column = values.column(value)
+    return column if also is None else where_present(column, values.column(also))
+
+
+def _highest_values(label: str, cap: Cap, units: int) -> list[exp.Expr]:
+    value = exp.column(f"value_{label}")
+    # One more for the value above the quantile, one since positions count from 0, one for rounding.
+    count = min(int(cap.share * units) + 3, units)
+    return [
+        exp.Count(this=value).as_(f"units_{label}"),
+        _highest(value.name, count).as_(f"highest_{label}"),
+    ]
+
+
+def _highest(column: str, count: int) -> exp.Expr:
+    """The highest values, the highest first."""
+    ordered = exp.Order(
+        this=exp.column(column),
+        expressions=[exp.Ordered(this=exp.column(column), desc=True, nulls_first=False)],
+    )
+    limited = exp.Limit(this=ordered, expression=exp.Literal.number(count))
+    return exp.IgnoreNulls(this=exp.ArrayAgg(this=limited))
+
+
+def _rank(label: str, cap: Cap) -> exp.Expr:
+    """The rank of the quantile among the values from below, counted from 0; it has a fraction."""
+    last = exp.paren(exp.column(f"units_{label}") - 1)
+    return exp.Mul(this=last, expression=float64(1.0 - cap.share))
+
+
+def _quantile(label: str, cap: Cap) -> exp.Expr:
+    """The value at the rank, by linear interpolation between the two around it."""
+    rank, units = exp.column(f"rank_{label}"), exp.column(f"units_{label}")
+    below = exp.Floor(this=rank.copy())
+    # From above, the value below the rank has this position, and the one above it the next smaller.
+    position = exp.Sub(this=exp.Sub(this=units.copy(), expression=_one()), expression=below)
+    lower = _at(label, position)
+    upper = _at(label, exp.Sub(this=position.copy(), expression=_one()))
+    share = exp.paren(exp.Sub(this=rank.copy(), expression=below.copy()))
+    step = exp.paren(exp.Sub(this=upper, expression=lower.copy()))
+    between = exp.Add(this=lower.copy(), expression=exp.Mul(this=share, expression=step))
+    found: exp.Expr = (
+        exp.case().when(exp.GT(this=rank, expression=below.copy()), between).else_(lower)
+    )
+    found = exp.Ceil(this=found) if cap.rounds_up else found
+    return exp.case().when(exp.GT(this=units, expression=exp.Literal.number(0)), found)
+
+
+def _at(label: str, position: exp.Expr) -> exp.Expr:
+    highest = exp.column(f"highest_{label}")
+    return exp.Bracket(this=highest, expressions=[int64(position)], offset=0, safe=False)
+
+
+def _one() -> exp.Expr:
+    """The number 1."""
+    return exp.Literal.number(1)
 
 
 def where_present(value: exp.Expr, other: exp.Expr) -> exp.Expr:
@@ -129,6 +248,6 @@ def where_present(value: exp.Expr, other: exp.Expr) -> exp.Expr:
     return exp.case().when(exp.Not(this=missing), value.copy())
 
 
-def same_group(left: str, right: str) -> exp.Expr:
+def same_group(left: str, right: str, columns: Sequence[str] = GROUP) -> exp.Expr:
     """Whether rows of two relations are of the same group."""
-    return exp.and_(*(exp.column(c, table=left).eq(exp.column(c, table=right)) for c in GROUP))
+    return exp.and_(*(exp.column(c, table=left).eq(exp.column(c, table=right)) for c in columns))

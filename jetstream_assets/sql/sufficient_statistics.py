@@ -1,29 +1,32 @@
-"""One pass over the units collects what every statistic of a window needs.
+"""One query over the units collects what every statistic of a window needs, with little memory.
 
 Belongs here: the queries for moments and totals, and for the number of units. Does not: which
 units and values (`unit_values`), capping (`capping`), distributions (`distributions`), what is
 computed from the numbers (`statistics`).
 
-Powers are summed of differences from the group's mean: a plain sum of squares of a value whose
-mean is large against its spread loses the spread.
+Powers are summed of differences from a number near the group's mean: a plain sum of squares of a
+value whose mean is large against its spread loses the spread.
 """
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from jetstream_assets.experiments.needs import CoMoments, Moments, Totals
-from jetstream_assets.sql.capping import Summed, capped_columns, capping, same_group, where_present
+from jetstream_assets.sql.capping import capped_columns, facts, same_group, where_present
 from jetstream_assets.sql.unit_values import group_columns, unit_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jetstream_assets.experiments.needs import Value
-    from jetstream_assets.sql.capping import CappedColumn
+    from jetstream_assets.experiments.needs import JointMoments
+    from jetstream_assets.sql.capping import CappedColumn, LargestGroups, Summed
     from jetstream_assets.sql.unit_values import UnitRows, UnitValues
+
+MOST_POWERS = 4
 
 
 def units_query(rows: UnitRows) -> exp.Select:
@@ -33,53 +36,83 @@ def units_query(rows: UnitRows) -> exp.Select:
     return values.query(counted.from_("unit_values").group_by(*group_columns()))
 
 
-def summed_query(rows: UnitRows, needs: Sequence[Summed]) -> exp.Select:
+def summed_query(rows: UnitRows, needs: Sequence[Summed], largest: LargestGroups) -> exp.Select:
     """Moments and totals of all needs, one row per `GROUP` that has a unit.
 
-    The columns of need number i end in ``_i`` (mean about which powers are summed: ``centre``;
-    sums of powers of the difference from it: ``power1`` and so on):
+    The columns of need number i end in ``_i`` (number from which differences are taken:
+    ``centre``; sums of powers of the difference from it: ``power1`` and so on):
 
     - `Totals`: units, odd, total, others (neither 0 nor 1);
     - `Moments`: units, odd, centre, power1 to power4, threshold (NULL without cap), lowest and
       highest (before the cap);
     - `CoMoments`: units, odd (of either), values (with or without covariate), centre, power1,
-      power2, and centre_x, power1_x, power2_x of the covariate, and product.
+      power2, and centre_x, power1_x, power2_x of the covariate, and product;
+    - `JointMoments`: units, odd (of either), centre, centre_x (of the denominator), and joint<ab>:
+      the sums of the products of power a of the numerator's and power b of the denominator's
+      difference, for a + b from 1 to 4.
+
+    Args:
+        rows: The unit rows.
+        needs: What is to be collected.
+        largest: The sizes of the largest groups; larger is right, too, smaller is not.
 
     Raises:
         QueryError: A pre-treatment is not known or has wrong arguments.
     """
-    values = unit_values(rows, _distinct_values(needs))
-    capped = [
-        column for index, need in enumerate(needs) for column in capped_columns(rows, index, need)
-    ]
+    values = unit_values(rows, list(dict.fromkeys(v for need in needs for v in need.values)))
+    columns = [c for index, need in enumerate(needs) for c in capped_columns(rows, index, need)]
     aggregates = [
         aggregate for i, need in enumerate(needs) for aggregate in _aggregates(values, i, need)
     ]
+    sums = exp.select(*group_columns(), *aggregates).group_by(*group_columns())
+    if not columns:
+        return values.query(sums.from_("unit_values"))
     final = (
-        exp.select(*group_columns("c"), *aggregates)
-        .from_(exp.to_table("capped").as_("c"))
-        .join(exp.to_table("centres").as_("u"), on=same_group("c", "u"))
-        .group_by(*group_columns("c"))
+        exp.select(exp.Column(this=exp.Star(), table=exp.to_identifier("s")))
+        .select(*_constants(columns))
+        .from_(exp.to_table("sums").as_("s"))
+        .join(exp.to_table("facts").as_("f"), on=same_group("s", "f"))
     )
     return values.query(
         final,
-        *capping(values, capped),
-        ("centres", _centres(capped)),
+        *facts(rows, columns, largest),
+        ("differences", _differences(values, columns)),
+        ("sums", sums.from_("differences")),
     )
 
 
-def _distinct_values(needs: Sequence[Summed]) -> list[Value]:
-    found: dict[Value, None] = {}
-    for need in needs:
-        found[need.value] = None
-        if isinstance(need, CoMoments):
-            found[need.covariate] = None
-    return list(found)
+def _constants(columns: Sequence[CappedColumn]) -> list[exp.Expr]:
+    """Centres and thresholds under the names of the result's columns."""
+    found: list[exp.Expr] = []
+    for column in columns:
+        index, _, suffix = column.label.partition("_")
+        name = f"centre_{suffix}_{index}" if suffix else f"centre_{index}"
+        found.append(exp.column(f"centre_{column.label}", table="f").as_(name))
+        if column.cap is not None and not suffix:
+            found.append(exp.column(f"threshold_{column.label}", table="f"))
+    return found
 
 
-def _centres(capped: Sequence[CappedColumn]) -> exp.Select:
-    means = [exp.Avg(this=exp.column(f"capped_{c.label}")).as_(f"centre_{c.label}") for c in capped]
-    return exp.select(*group_columns(), *means).from_("capped").group_by(*group_columns())
+def _differences(values: UnitValues, columns: Sequence[CappedColumn]) -> exp.Select:
+    """The values of the units and the differences of the capped ones from their centre."""
+    raw = [tree for v in values.values for tree in (values.column(v), values.odd(v))]
+    differences: list[exp.Expr] = []
+    for column in columns:
+        value: exp.Expr = values.column(column.value)
+        if column.cap is not None:
+            threshold = exp.column(f"threshold_{column.label}", table="f")
+            above = exp.GT(this=value.copy(), expression=threshold)
+            value = exp.case().when(above, threshold.copy()).else_(value.copy())
+        if column.also is not None:
+            value = where_present(value, values.column(column.also))
+        centre = exp.column(f"centre_{column.label}", table="f")
+        difference = exp.Sub(this=value, expression=centre)
+        differences.append(difference.as_(f"difference_{column.label}"))
+    return (
+        exp.select(*group_columns("v"), *raw, *differences)
+        .from_(exp.to_table("unit_values").as_("v"))
+        .join(exp.to_table("facts").as_("f"), on=same_group("v", "f"))
+    )
 
 
 def _aggregates(values: UnitValues, index: int, need: Summed) -> list[exp.Expr]:
@@ -87,6 +120,8 @@ def _aggregates(values: UnitValues, index: int, need: Summed) -> list[exp.Expr]:
         found = _total_aggregates(values, need)
     elif isinstance(need, Moments):
         found = _moment_aggregates(values, index, need)
+    elif isinstance(need, CoMoments):
+        found = _co_moment_aggregates(values, index, need)
     else:
         found = _joint_aggregates(values, index, need)
     return [tree.as_(f"{key}_{index}") for key, tree in found.items()]
@@ -106,44 +141,58 @@ def _total_aggregates(values: UnitValues, need: Totals) -> dict[str, exp.Expr]:
 
 def _moment_aggregates(values: UnitValues, index: int, need: Moments) -> dict[str, exp.Expr]:
     value = values.column(need.value)
-    found = _powers(str(index), 4)
+    found = _powers(str(index), MOST_POWERS)
     found["odd"] = exp.Sum(this=values.odd(need.value))
     found["lowest"] = exp.Min(this=value.copy())
     found["highest"] = exp.Max(this=value.copy())
-    if need.drop_highest > 0:
-        found["threshold"] = exp.Max(this=exp.column(f"threshold_{index}"))
     return found
 
 
-def _joint_aggregates(values: UnitValues, index: int, need: CoMoments) -> dict[str, exp.Expr]:
+def _co_moment_aggregates(values: UnitValues, index: int, need: CoMoments) -> dict[str, exp.Expr]:
     label, label_x = str(index), f"{index}_x"
     odd = exp.Add(this=values.odd(need.value), expression=values.odd(need.covariate))
-    product = exp.Mul(
-        this=exp.paren(_difference(label)), expression=exp.paren(_difference(label_x))
-    )
     found = _powers(label, 2)
     found |= {f"{key}_x": tree for key, tree in _powers(label_x, 2).items()}
     found["odd"] = exp.Sum(this=odd)
     found["values"] = exp.Count(this=values.column(need.value))
-    found["product"] = exp.Sum(this=product)
+    found["product"] = exp.Sum(
+        this=exp.Mul(this=_difference(label), expression=_difference(label_x))
+    )
     return found
+
+
+def _joint_aggregates(values: UnitValues, index: int, need: JointMoments) -> dict[str, exp.Expr]:
+    label, label_x = str(index), f"{index}_x"
+    odd = exp.func("GREATEST", *(values.odd(value) for value in need.values), dialect="bigquery")
+    found: dict[str, exp.Expr] = {
+        "units": exp.Count(this=_difference(label)),
+        "odd": exp.Sum(this=odd),
+    }
+    for a, b in joint_powers():
+        factors = [_difference(label)] * a + [_difference(label_x)] * b
+        found[f"joint{a}{b}"] = exp.Sum(this=_times(factors))
+    return found
+
+
+def joint_powers() -> list[tuple[int, int]]:
+    """The powers (a, b) of a joint moment, a + b from 1 to 4."""
+    pairs = product(range(MOST_POWERS + 1), repeat=2)
+    return [(a, b) for a, b in pairs if 1 <= a + b <= MOST_POWERS]
 
 
 def _powers(label: str, highest: int) -> dict[str, exp.Expr]:
-    difference = exp.paren(_difference(label))
-    found: dict[str, exp.Expr] = {
-        "units": exp.Count(this=exp.column(f"capped_{label}", table="c")),
-        "centre": exp.Max(this=exp.column(f"centre_{label}", table="u")),
-    }
-    power: exp.Expr = difference
+    found: dict[str, exp.Expr] = {"units": exp.Count(this=_difference(label))}
     for exponent in range(1, highest + 1):
-        found[f"power{exponent}"] = exp.Sum(this=power.copy())
-        power = exp.Mul(this=power.copy(), expression=difference.copy())
+        found[f"power{exponent}"] = exp.Sum(this=_times([_difference(label)] * exponent))
     return found
 
 
+def _times(factors: Sequence[exp.Expr]) -> exp.Expr:
+    power = factors[0].copy()
+    for factor in factors[1:]:
+        power = exp.Mul(this=power, expression=factor.copy())
+    return power
+
+
 def _difference(label: str) -> exp.Expr:
-    return exp.Sub(
-        this=exp.column(f"capped_{label}", table="c"),
-        expression=exp.column(f"centre_{label}", table="u"),
-    )
+    return exp.column(f"difference_{label}")

@@ -79,7 +79,7 @@ class UnitValues:
         """The column that marks what was left out of a value."""
         return exp.column(f"odd_{self.values.index(value)}")
 
-    def query(self, select: exp.Select, *more: tuple[str, exp.Select]) -> exp.Select:
+    def query(self, select: exp.Select, *more: tuple[str, exp.Query]) -> exp.Select:
         """The select, with these common table expressions and more before it."""
         for alias, cte in (*self.ctes, *more):
             select = select.with_(alias, as_=cte, copy=False)
@@ -174,16 +174,24 @@ def _alias(period: Period | None) -> str:
     return f"covariates_{period.value}" if period else "m"
 
 
-def _scoped(rows: UnitRows, count: int) -> exp.Query:
-    """Each unit once for the whole and once for each segment it belongs to."""
+def _scoped(rows: UnitRows, count: int) -> exp.Select:
+    """Each unit once for the whole and once for each segment it belongs to.
+
+    A cross join with the few segment numbers reads the units once; a union of one part per segment
+    would read or keep all of them for each.
+    """
     kept = [*_columns("units", "analysis_basis", "branch"), *_value_columns(count)]
-    parts = [
-        exp.select(int64(segment).as_("segment"), *(c.copy() for c in kept)).from_("units")
-        for segment in range(len(rows.segments) + 1)
-    ]
-    for segment, part in enumerate(parts[1:], start=1):
-        part.where(exp.column(f"segment_{segment}"), copy=False)
-    return exp.union(*parts, distinct=False) if len(parts) > 1 else parts[0]
+    if not rows.segments:
+        return exp.select(int64(0).as_("segment"), *kept).from_("units")
+    number = exp.column("segment", table="s")
+    numbers = [exp.select(int64(n).as_("segment")) for n in range(len(rows.segments) + 1)]
+    belongs = [exp.and_(number.eq(n), exp.column(f"segment_{n}")) for n in range(1, len(numbers))]
+    return (
+        exp.select(number.copy(), *kept)
+        .from_("units")
+        .join(exp.union(*numbers, distinct=False).subquery("s"), join_type="cross")
+        .where(exp.or_(number.eq(0), *belongs))
+    )
 
 
 def _treated(level: Sequence[Step | None], source: str) -> exp.Select:

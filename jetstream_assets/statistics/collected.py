@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jetstream_assets.experiments.needs import CoMoments, Histogram, Moments, Totals
+import numpy as np
+from numpy.typing import NDArray
+
+from jetstream_assets.experiments.needs import (
+    CoMoments,
+    Histogram,
+    JointMoments,
+    Moments,
+    Pairs,
+    Totals,
+)
 from jetstream_assets.statistics.distribution import Distribution
 
 
@@ -82,6 +92,30 @@ class BranchCoMoments:
 
 
 @dataclass(frozen=True)
+class BranchJointMoments:
+    """Means and joint central moments of capped numerators x and denominators y.
+
+    ``central[a, b]`` is the mean of the products of the powers a of x and b of y about their means,
+    for a + b from 2 to 4. Over the units that have both.
+    """
+
+    units: int
+    numerator: float
+    denominator: float
+    central: Mapping[tuple[int, int], float]
+    odd: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class BranchPairs:
+    """The distinct pairs of numerator and denominator before any cap, and the units with each."""
+
+    numerators: NDArray[np.float64]
+    denominators: NDArray[np.float64]
+    units: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class Collected:
     """The answers to needs, for one segment and analysis basis: need, then branch.
 
@@ -93,3 +127,7 @@ class Collected:
     moments: Mapping[Moments, Mapping[str, BranchMoments]] = field(default_factory=dict)
     co_moments: Mapping[CoMoments, Mapping[str, BranchCoMoments]] = field(default_factory=dict)
     histograms: Mapping[Histogram, Mapping[str, Distribution]] = field(default_factory=dict)
+    joint_moments: Mapping[JointMoments, Mapping[str, BranchJointMoments]] = field(
+        default_factory=dict
+    )
+    pairs: Mapping[Pairs, Mapping[str, BranchPairs]] = field(default_factory=dict)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+# The limit of DuckDB's MAX(x, n).
+_MOST_KEPT = 1_000_000
+
 
 def unnest(node: exp.Unnest) -> exp.Expr:
     """UNNEST in FROM as a sub-query with the element, its fields and its offset as columns.
@@ -67,6 +70,11 @@ def list_aggregate(node: exp.ArrayAgg | exp.IgnoreNulls) -> exp.Expr:
         return node
     content, limit = aggregate.this, None
     if isinstance(content, exp.Limit):
+        if isinstance(node, exp.IgnoreNulls) and _is_highest(content):
+            return exp.Anonymous(
+                this="MAX",
+                expressions=[_aggregated(content.this).copy(), content.expression.copy()],
+            )
         content, limit = content.this, content.expression
     translated: exp.Expr = exp.ArrayAgg(this=content.copy())
     if isinstance(node, exp.IgnoreNulls):
@@ -76,6 +84,21 @@ def list_aggregate(node: exp.ArrayAgg | exp.IgnoreNulls) -> exp.Expr:
         return translated if isinstance(node, exp.IgnoreNulls) else node
     first = exp.Literal.number(1)
     return exp.Anonymous(this="LIST_SLICE", expressions=[translated, first, limit.copy()])
+
+
+def _is_highest(content: exp.Limit) -> bool:
+    """Whether the highest values themselves are asked for, the highest first.
+
+    DuckDB keeps only these, but at most a million of them.
+    """
+    order, limit = content.this, content.expression
+    if not isinstance(order, exp.Order) or len(order.expressions) != 1:
+        return False
+    by = order.expressions[0]
+    is_number = isinstance(limit, exp.Literal) and not limit.is_string
+    return bool(
+        by.args.get("desc") and by.this == order.this and is_number and int(limit.name) < _MOST_KEPT
+    )
 
 
 def _aggregated(content: exp.Expr) -> exp.Expr:

@@ -8,6 +8,7 @@ that are called here (`duckdb_macros`), tables (`parquet_relations`).
 The gaps, each tested by execution against hand-computed BigQuery results:
 
 - ``COUNTIF`` of no rows is 0, DuckDB's ``count_if`` is NULL.
+- ``array[OFFSET(n)]`` counts from 0, DuckDB from 1.
 - ``MAX_BY`` keeps a NULL at the largest key, DuckDB's ``arg_max`` skips it.
 - ``EXTRACT(DAYOFWEEK)`` counts from Sunday = 1, DuckDB from Sunday = 0; ``WEEK`` starts on Sunday.
 - ``DATE_ADD`` of a DATE is a DATE, DuckDB's is a TIMESTAMP; DATE + BIGINT has no operator.
@@ -242,6 +243,15 @@ def _json_argument(node: exp.Expr) -> tuple[exp.Expr, exp.Expr]:
     return document, exp.JSONPath(expressions=steps)
 
 
+def _bracket(node: exp.Bracket) -> exp.Expr:
+    """``array[OFFSET(n)]`` counts from 0; sqlglot adds the 1 only where it knows n's type."""
+    if node.args.get("offset") != 0 or isinstance(node.expressions[0], exp.Literal):
+        return node
+    position = exp.Add(this=node.expressions[0].copy(), expression=exp.Literal.number(1))
+    safe = node.args.get("safe")
+    return exp.Bracket(this=node.this.copy(), expressions=[position], offset=1, safe=safe)
+
+
 def _is_text_key(node: exp.Bracket) -> bool:
     return len(node.expressions) == 1 and bool(node.expressions[0].is_string)
 
@@ -285,6 +295,7 @@ _FIXES: dict[type[exp.Expr], Callable[..., exp.Expr]] = {
     exp.ArgMax: _max_by,
     exp.ArgMin: _min_by,
     exp.ArrayAgg: list_aggregate,
+    exp.Bracket: _bracket,
     exp.Cast: _cast,
     exp.Column: organisation_function,
     exp.CountIf: _count_if,

@@ -18,6 +18,7 @@ from jetstream_assets.experiments.needs import (
     Value,
 )
 from jetstream_assets.experiments.windows import AnalysisWindow, DueWindow, Period
+from jetstream_assets.sql.capping import LargestGroups
 from jetstream_assets.sql.distributions import MOST_DISTINCT, histograms_query
 from jetstream_assets.sql.sufficient_statistics import summed_query, units_query
 from jetstream_assets.warehouse.rendering import render_bigquery
@@ -94,6 +95,27 @@ def test_moments_are_those_of_numpy(tmp_path: Path, kind: str, cap: CapScope, sh
             expected, rel=1e-8, abs=1e-8
         )
         assert moments.threshold == (pytest.approx(threshold, rel=1e-14) if share else None)
+
+
+def test_one_absurd_value_beyond_the_cap_spoils_nothing(tmp_path: Path) -> None:
+    values = np.append(np.random.default_rng(4).normal(size=999), 1e15)
+    laboratory = Laboratory.of(tmp_path, unit_table(["a"] * 1000, {"spend": values}))
+    need = Moments(SPEND, 0.005)
+    found = _collected(laboratory, need).moments[need]["a"]
+    expected = _expected(values, float(np.quantile(values, 0.995)))
+    assert (found.mean, found.m2, found.m3, found.m4) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("units", [1, 2, 3, 10, 11, 200, 201])
+@pytest.mark.parametrize("share", [0.005, 0.1, 0.5])
+def test_thresholds_of_few_units(tmp_path: Path, units: int, share: float) -> None:
+    values = np.random.default_rng(units).normal(size=units)
+    branches = ["a"] * units + ["b"] * 2 * units
+    columns = {"spend": np.concatenate([values, values, values + 1])}
+    laboratory = Laboratory.of(tmp_path, unit_table(branches, columns))
+    need = Moments(SPEND, share)
+    found = _collected(laboratory, need).moments[need]["a"]
+    assert found.threshold == pytest.approx(float(np.quantile(values, 1 - share)), rel=1e-12)
 
 
 def test_a_pooled_threshold_of_integers_is_rounded_up(tmp_path: Path) -> None:
@@ -243,7 +265,8 @@ def test_one_query_for_all_sums(tmp_path: Path) -> None:
     laboratory = Laboratory.of(tmp_path, unit_table(["a"], {"spend": [1.0], "clicks": [2]}))
     totals, moments = Totals(SPEND), Moments(SPEND)
     clicks = Moments(Value("clicks"), 0.01, CapScope.POOLED)
-    table = laboratory.warehouse.query(summed_query(laboratory.rows(), [moments, clicks, totals]))
+    needs = [moments, clicks, totals]
+    table = laboratory.warehouse.query(summed_query(laboratory.rows(), needs, LargestGroups(1, 1)))
     assert table.num_rows == 1
     # Equal needs of several summaries are one.
     wanted: dict[Summary, list[Need]] = {
@@ -256,9 +279,7 @@ def test_one_query_for_all_sums(tmp_path: Path) -> None:
 
 def test_the_same_tree_is_bigquery(tmp_path: Path) -> None:
     rows = Laboratory.of(tmp_path, unit_table(["a"], {"spend": [1.0]})).rows(segments=("it's",))
-    text = render_bigquery(summed_query(rows, [Moments(SPEND, 0.01)]))
-    assert (
-        "PERCENTILE_CONT(value_0, 0.99) OVER (PARTITION BY segment, analysis_basis, branch)" in text
-    )
+    text = render_bigquery(summed_query(rows, [Moments(SPEND, 0.01)], LargestGroups(1, 1)))
+    assert "ARRAY_AGG(value_0 IGNORE NULLS ORDER BY value_0 DESC" in text
     assert "m.`it's` AS segment_1" in text
     assert "UNPIVOT EXCLUDE NULLS" in render_bigquery(histograms_query(rows, [Histogram(SPEND)]))

@@ -1,0 +1,167 @@
+"""Rows of the collecting queries become the numbers that statistics take.
+
+Belongs here: the arithmetic from sums to moments, and cutting rows into branches. Does not: asking
+for them (`collection`), the queries (`sql`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from math import comb
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jetstream_assets.experiments.needs import CoMoments, JointMoments, Moments, Totals
+from jetstream_assets.sql.sufficient_statistics import joint_powers
+from jetstream_assets.statistics.collected import (
+    BranchCoMoments,
+    BranchJointMoments,
+    BranchMoments,
+    BranchPairs,
+    BranchTotals,
+)
+from jetstream_assets.statistics.distribution import Distribution
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from jetstream_assets.experiments.needs import Histogram, Need
+    from jetstream_assets.sql.capping import Summed
+
+# Segment (0 is the whole, others by their position from 1) and analysis basis.
+Scope = tuple[int, str]
+Row = Mapping[str, Any]
+Branches = dict[str, Any]
+
+
+def of_sums(rows: Sequence[Row], needs: Sequence[Summed]) -> dict[Need, dict[Scope, Branches]]:
+    """The answers of `summed_query`."""
+    answers: dict[Need, dict[Scope, Branches]] = {}
+    for index, need in enumerate(needs):
+        scopes: defaultdict[Scope, Branches] = defaultdict(dict)
+        for row in rows:
+            suffix = f"_{index}"
+            numbers = {
+                key.removesuffix(suffix): number
+                for key, number in row.items()
+                if key.endswith(suffix)
+            }
+            branch = _BRANCH[type(need)](numbers)
+            scopes[row["segment"], row["analysis_basis"]][row["branch"]] = branch
+        answers[need] = dict(scopes)
+    return answers
+
+
+def _totals(row: Row) -> BranchTotals:
+    units, others, odd = int(row["units"]), int(row["others"] or 0), int(row["odd"])
+    return BranchTotals(units, float(row["total"] or 0.0), others, odd)
+
+
+def _moments(row: Row) -> BranchMoments:
+    """Central moments from powers of the difference from a centre that rounding moved a little."""
+    n, odd = int(row["units"]), int(row["odd"])
+    if not n:
+        return BranchMoments(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, odd=odd)
+    off, p2, p3, p4 = (row[f"power{k}"] / n for k in (1, 2, 3, 4))
+    return BranchMoments(
+        n,
+        row["centre"] + off,
+        max(p2 - off**2, 0.0),
+        p3 - 3 * off * p2 + 2 * off**3,
+        max(p4 - 4 * off * p3 + 6 * off**2 * p2 - 3 * off**4, 0.0),
+        row["lowest"],
+        row["highest"],
+        row.get("threshold"),
+        odd,
+    )
+
+
+def _co_moments(row: Row) -> BranchCoMoments:
+    n, values, odd = int(row["units"]), int(row["values"]), int(row["odd"])
+    if not n:
+        return BranchCoMoments(0, values, 0.0, 0.0, 0.0, 0.0, 0.0, odd)
+    off, off_x = row["power1"] / n, row["power1_x"] / n
+    return BranchCoMoments(
+        n,
+        values,
+        row["centre"] + off,
+        row["centre_x"] + off_x,
+        max(row["power2"] - n * off**2, 0.0),
+        max(row["power2_x"] - n * off_x**2, 0.0),
+        row["product"] - n * off * off_x,
+        odd,
+    )
+
+
+def _joint_moments(row: Row) -> BranchJointMoments:
+    """Central moments from those about centres that rounding and caps moved a little."""
+    n, odd = int(row["units"]), int(row["odd"])
+    if not n:
+        return BranchJointMoments(0, 0.0, 0.0, {}, odd)
+    about = {(a, b): row[f"joint{a}{b}"] / n for a, b in joint_powers()} | {(0, 0): 1.0}
+    off, off_x = about[1, 0], about[0, 1]
+    central = {
+        (a, b): sum(
+            comb(a, i) * comb(b, j) * (-off) ** i * (-off_x) ** j * about[a - i, b - j]
+            for i in range(a + 1)
+            for j in range(b + 1)
+        )
+        for a, b in joint_powers()
+        if a + b > 1
+    }
+    return BranchJointMoments(n, row["centre"] + off, row["centre_x"] + off_x, central, odd)
+
+
+_BRANCH = {
+    Totals: _totals,
+    Moments: _moments,
+    CoMoments: _co_moments,
+    JointMoments: _joint_moments,
+}
+
+
+def of_histograms(table: pa.Table, needs: Sequence[Histogram]) -> dict[Need, dict[Scope, Branches]]:
+    """Cut the rows, in the order of group and value, where the group changes."""
+    keys = ("need", "segment", "analysis_basis", "branch")
+    table = table.sort_by([(key, "ascending") for key in (*keys, "value")])
+    labels = [table[key].to_pylist() for key in keys]
+    values, units, upto = (table[key].to_numpy() for key in ("value", "units", "upto"))
+    groups = list(zip(*labels, strict=True))
+    starts = [i for i, group in enumerate(groups) if i == 0 or group != groups[i - 1]]
+    found: dict[str, dict[Scope, Branches]] = defaultdict(lambda: defaultdict(dict))
+    for start, end in zip(starts, [*starts[1:], len(groups)], strict=True):
+        need, segment, basis, branch = groups[start]
+        found[need][segment, basis][branch] = Distribution(
+            values[start:end].astype(np.float64),
+            units[start:end].astype(np.int64),
+            upto[start:end].astype(np.int64),
+        )
+    columns = {value: f"value_{i}" for i, value in enumerate(dict.fromkeys(n.value for n in needs))}
+    return {need: dict(found[columns[need.value]]) for need in needs}
+
+
+def of_pairs(table: pa.Table) -> dict[Scope, Branches]:
+    """The pairs of each branch, in ascending order."""
+    keys = ("segment", "analysis_basis", "branch")
+    listed: dict[Scope, dict[str, list[tuple[float, float, int]]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    order = [(key, "ascending") for key in (*keys, "numerator", "denominator")]
+    for row in table.sort_by(order).to_pylist():
+        pair = (row["numerator"], row["denominator"], row["units"])
+        listed[row["segment"], row["analysis_basis"]][row["branch"]].append(pair)
+    return {
+        scope: {branch: _branch_pairs(pairs) for branch, pairs in branches.items()}
+        for scope, branches in listed.items()
+    }
+
+
+def _branch_pairs(pairs: Sequence[tuple[float, float, int]]) -> BranchPairs:
+    numerators, denominators, units = zip(*pairs, strict=True)
+    return BranchPairs(
+        np.array(numerators, dtype=np.float64),
+        np.array(denominators, dtype=np.float64),
+        np.array(units, dtype=np.int64),
+    )
