@@ -130,8 +130,9 @@ def of_histograms(table: pa.Table, needs: Sequence[Histogram]) -> dict[Need, dic
     values, units, upto = (table[key].to_numpy() for key in ("value", "units", "upto"))
     groups = list(zip(*labels, strict=True))
     starts = [i for i, group in enumerate(groups) if i == 0 or group != groups[i - 1]]
+    ends = [*starts[1:], len(groups)] if groups else []
     found: dict[str, dict[Scope, Branches]] = defaultdict(lambda: defaultdict(dict))
-    for start, end in zip(starts, [*starts[1:], len(groups)], strict=True):
+    for start, end in zip(starts, ends, strict=True):
         need, segment, basis, branch = groups[start]
         found[need][segment, basis][branch] = Distribution(
             values[start:end].astype(np.float64),

@@ -73,7 +73,8 @@ def metrics_query(
     segments = [segment.name for segment in configuration.segments]
     columns = [*UNIT_COLUMNS, *segments, *EXPOSURE_COLUMNS, *WINDOW_COLUMNS, *metrics, *sanity]
     fragments.check_distinct(columns, "metrics")
-    rows = exp.union(*(part.rows([*metrics, *sanity]) for part in parts), distinct=False)
+    selects = [part.rows([*metrics, *sanity]) for part in parts]
+    rows = exp.union(*selects, distinct=False) if len(selects) > 1 else selects[0]
     query = exp.select(*(exp.column(fragments.name(column)) for column in columns))
     query = query.from_(rows.subquery("parts")).with_(
         ENROLLED, as_=_enrolled(segments, enrollments)
