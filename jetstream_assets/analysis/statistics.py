@@ -14,6 +14,7 @@ import pyarrow as pa
 from jetstream_assets.analysis.estimation import statistics_rows
 from jetstream_assets.analysis.metrics import ensure_metrics
 from jetstream_assets.analysis.multiple_comparisons import with_adjusted_p_values
+from jetstream_assets.analysis.power import with_power
 from jetstream_assets.analysis.slices import cell_slice, enrollment_slice, provenance
 from jetstream_assets.analysis.stage import StageResult
 from jetstream_assets.experiments.plan import statistics_fingerprint
@@ -106,6 +107,7 @@ def whole_rows(plan: AnalysisPlan, shards: Sequence[pa.Table]) -> pa.Table:
     rows = pa.concat_tables(shards)
     configuration = plan.settled
     rows = with_adjusted_p_values(rows, configuration.multiple_comparisons, plan.experiment)
+    rows = with_power(rows, configuration.power, plan.experiment.timeline)
     return rows.sort_by([(name, "ascending") for name in _ROW_ORDER])
 
 
