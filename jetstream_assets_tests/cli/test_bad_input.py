@@ -279,7 +279,7 @@ def test_unknown_keys_are_warnings_and_errors_when_strict(laboratory: Laboratory
     assert "enrollment_period" in refusal["message"]
 
 
-@pytest.mark.parametrize("slug", ["x'; DROP TABLE y; --", "../../x", "<script>", "a" * 180, "ü x"])
+@pytest.mark.parametrize("slug", ["x'; DROP TABLE y; --", "../../x", "<script>", "a" * 120, "ü x"])
 def test_a_hostile_slug_is_only_text(laboratory: Laboratory, slug: str) -> None:
     laboratory.record(RECORD | {"slug": slug})
     defaults = laboratory.root / "configuration/jetstream/defaults"
