@@ -30,7 +30,7 @@ from jetstream_assets.experiments.needs import (
     Pairs,
     Totals,
 )
-from jetstream_assets.sql.capping import LargestGroups
+from jetstream_assets.sql.capping import GroupSizes
 from jetstream_assets.sql.distributions import histograms_query
 from jetstream_assets.sql.pairs import pairs_query
 from jetstream_assets.sql.sufficient_statistics import summed_query, units_query
@@ -96,7 +96,7 @@ def _answers(
     answers: dict[Need, dict[Scope, Branches]] = {}
     summed = [need for need in needs if not isinstance(need, Histogram | Pairs)]
     if summed:
-        query = summed_query(rows, summed, _largest(warehouse, rows, summed))
+        query = summed_query(rows, summed, _sizes(warehouse, rows, summed))
         answers |= of_sums(warehouse.query(query).to_pylist(), summed)
     histograms = [need for need in needs if isinstance(need, Histogram)]
     whole = [need for need in histograms if need.up_to_units is None]
@@ -112,15 +112,17 @@ def _answers(
     return answers
 
 
-def _largest(warehouse: Warehouse, rows: UnitRows, needs: Sequence[Summed]) -> LargestGroups:
-    """The sizes of the largest groups; not asked for where nothing is capped."""
-    if all(isinstance(need, Totals) or need.drop_highest <= 0 for need in needs):
-        return LargestGroups(0, 0)
-    branch, pooled = 0, Counter[Scope]()
+def _sizes(warehouse: Warehouse, rows: UnitRows, needs: Sequence[Summed]) -> GroupSizes:
+    """Number and sizes of the groups; not asked for where only totals are wanted."""
+    if all(isinstance(need, Totals) for need in needs):
+        return GroupSizes(0, 0, 0)
+    branch, pooled = Counter[tuple[int, str, str]](), Counter[Scope]()
     for row in warehouse.query(units_query(rows)).to_pylist():
-        branch = max(branch, row["units"])
-        pooled[row["segment"], row["analysis_basis"]] += row["units"]
-    return LargestGroups(branch, max(pooled.values(), default=0))
+        scope = (row["segment"], row["analysis_basis"])
+        branch[(*scope, row["branch"])] = row["units"]
+        pooled[scope] += row["units"]
+    largest = (max(counts.values(), default=0) for counts in (branch, pooled))
+    return GroupSizes(len(branch), *largest)
 
 
 def _has_few(need: Need, limit: int, answers: Mapping[Need, Mapping[Scope, Branches]]) -> bool:

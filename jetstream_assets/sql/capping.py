@@ -61,14 +61,21 @@ class CappedColumn:
 
 
 @dataclass(frozen=True)
-class LargestGroups:
-    """The number of units of the largest group: of a branch, and of all branches together."""
+class GroupSizes:
+    """How many groups there are, and the units of the largest.
 
+    Args:
+        groups: Number of `GROUP` that have units.
+        branch: Units of the largest of them.
+        pooled: Units of the largest with all branches together.
+    """
+
+    groups: int
     branch: int
     pooled: int
 
     def of(self, scope: CapScope) -> int:
-        """That of the groups of a scope."""
+        """Units of the largest group of a scope."""
         return self.pooled if scope is CapScope.POOLED else self.branch
 
 
@@ -108,7 +115,7 @@ def _cap(
 
 
 def facts(
-    rows: UnitRows, columns: Sequence[CappedColumn], largest: LargestGroups
+    rows: UnitRows, columns: Sequence[CappedColumn], sizes: GroupSizes
 ) -> list[tuple[str, exp.Query]]:
     """Common table expressions up to ``facts``: one row per `GROUP`, with what columns need.
 
@@ -124,14 +131,16 @@ def facts(
         own = {f"{i}": cap for i, cap in enumerate(caps) if cap.scope is scope}
         means = columns if scope is CapScope.BRANCH else ()
         if own or means:
-            ctes.append((f"{scope}_facts", _facts_of(rows, means, own, scope, largest.of(scope))))
+            ctes.append((f"{scope}_facts", _facts_of(rows, means, own, scope, sizes.of(scope))))
     joined = exp.select(*group_columns("b")).from_(exp.to_table("branch_facts").as_("b"))
     if len(ctes) > 1:
         pooled = exp.to_table("pooled_facts").as_("p")
         joined = joined.join(pooled, on=same_group("b", "p", SCOPE))
     for column in columns:
         joined = joined.select(*_facts_columns(column, caps), copy=False)
-    return [*ctes, ("facts", joined)]
+    # The limit tells the planner how few rows these are: it must keep them, and never the units,
+    # in memory when it joins the two.
+    return [*ctes, ("facts", joined.limit(max(sizes.groups, 1)))]
 
 
 def _facts_columns(column: CappedColumn, caps: Sequence[Cap]) -> list[exp.Expr]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jetstream_assets.experiments.needs import JointMoments
-    from jetstream_assets.sql.capping import CappedColumn, LargestGroups, Summed
+    from jetstream_assets.sql.capping import CappedColumn, GroupSizes, Summed
     from jetstream_assets.sql.unit_values import UnitRows, UnitValues
 
 MOST_POWERS = 4
@@ -36,7 +36,7 @@ def units_query(rows: UnitRows) -> exp.Select:
     return values.query(counted.from_("unit_values").group_by(*group_columns()))
 
 
-def summed_query(rows: UnitRows, needs: Sequence[Summed], largest: LargestGroups) -> exp.Select:
+def summed_query(rows: UnitRows, needs: Sequence[Summed], sizes: GroupSizes) -> exp.Select:
     """Moments and totals of all needs, one row per `GROUP` that has a unit.
 
     The columns of need number i end in ``_i`` (number from which differences are taken:
@@ -54,7 +54,7 @@ def summed_query(rows: UnitRows, needs: Sequence[Summed], largest: LargestGroups
     Args:
         rows: The unit rows.
         needs: What is to be collected.
-        largest: The sizes of the largest groups; larger is right, too, smaller is not.
+        sizes: Of the groups; larger numbers are right, too, smaller ones are not.
 
     Raises:
         QueryError: A pre-treatment is not known or has wrong arguments.
@@ -75,7 +75,7 @@ def summed_query(rows: UnitRows, needs: Sequence[Summed], largest: LargestGroups
     )
     return values.query(
         final,
-        *facts(rows, columns, largest),
+        *facts(rows, columns, sizes),
         ("differences", _differences(values, columns)),
         ("sums", sums.from_("differences")),
     )

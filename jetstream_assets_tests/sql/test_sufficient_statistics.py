@@ -18,7 +18,7 @@ from jetstream_assets.experiments.needs import (
     Value,
 )
 from jetstream_assets.experiments.windows import AnalysisWindow, DueWindow, Period
-from jetstream_assets.sql.capping import LargestGroups
+from jetstream_assets.sql.capping import GroupSizes
 from jetstream_assets.sql.distributions import MOST_DISTINCT, histograms_query
 from jetstream_assets.sql.sufficient_statistics import summed_query, units_query
 from jetstream_assets.warehouse.rendering import render_bigquery
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jetstream_assets.experiments.needs import Need
+    from jetstream_assets.sql.capping import Summed
     from jetstream_assets.statistics.collected import Collected
 
 Floats = NDArray[np.float64]
@@ -265,8 +266,8 @@ def test_one_query_for_all_sums(tmp_path: Path) -> None:
     laboratory = Laboratory.of(tmp_path, unit_table(["a"], {"spend": [1.0], "clicks": [2]}))
     totals, moments = Totals(SPEND), Moments(SPEND)
     clicks = Moments(Value("clicks"), 0.01, CapScope.POOLED)
-    needs = [moments, clicks, totals]
-    table = laboratory.warehouse.query(summed_query(laboratory.rows(), needs, LargestGroups(1, 1)))
+    needs: list[Summed] = [moments, clicks, totals]
+    table = laboratory.warehouse.query(summed_query(laboratory.rows(), needs, GroupSizes(1, 1, 1)))
     assert table.num_rows == 1
     # Equal needs of several summaries are one.
     wanted: dict[Summary, list[Need]] = {
@@ -279,7 +280,7 @@ def test_one_query_for_all_sums(tmp_path: Path) -> None:
 
 def test_the_same_tree_is_bigquery(tmp_path: Path) -> None:
     rows = Laboratory.of(tmp_path, unit_table(["a"], {"spend": [1.0]})).rows(segments=("it's",))
-    text = render_bigquery(summed_query(rows, [Moments(SPEND, 0.01)], LargestGroups(1, 1)))
+    text = render_bigquery(summed_query(rows, [Moments(SPEND, 0.01)], GroupSizes(1, 1, 1)))
     assert "ARRAY_AGG(value_0 IGNORE NULLS ORDER BY value_0 DESC" in text
     assert "m.`it's` AS segment_1" in text
     assert "UNPIVOT EXCLUDE NULLS" in render_bigquery(histograms_query(rows, [Histogram(SPEND)]))
