@@ -17,6 +17,7 @@ from jetstream_assets.analysis.multiple_comparisons import with_adjusted_p_value
 from jetstream_assets.analysis.power import with_power
 from jetstream_assets.analysis.slices import cell_slice, enrollment_slice, provenance
 from jetstream_assets.analysis.stage import StageResult
+from jetstream_assets.analysis.statistics_table import ROW_ORDER
 from jetstream_assets.experiments.plan import statistics_fingerprint
 from jetstream_assets.warehouse.tables import STATISTICS_SCHEMA, ResultTable
 
@@ -29,18 +30,7 @@ if TYPE_CHECKING:
     from jetstream_assets.experiments.plan import AnalysisPlan, PlannedWindow
     from jetstream_assets.warehouse.base import Warehouse
 
-_ROW_ORDER = (
-    "period",
-    "window_index",
-    "analysis_basis",
-    "segment",
-    "metric",
-    "statistic",
-    "parameter",
-    "branch",
-    "comparison",
-    "comparison_to_branch",
-)
+_STORED_ORDER = ("period", "window_index", *ROW_ORDER)
 
 
 @dataclass(frozen=True)
@@ -108,7 +98,7 @@ def whole_rows(plan: AnalysisPlan, shards: Sequence[pa.Table]) -> pa.Table:
     configuration = plan.settled
     rows = with_adjusted_p_values(rows, configuration.multiple_comparisons, plan.experiment)
     rows = with_power(rows, configuration.power, plan.experiment.timeline)
-    return rows.sort_by([(name, "ascending") for name in _ROW_ORDER])
+    return rows.sort_by([(name, "ascending") for name in _STORED_ORDER])
 
 
 def _metrics(plan: AnalysisPlan, window: PlannedWindow) -> exp.Table:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from jetstream_assets.experiments.windows import DueWindow
 
-_ORDER = (
+# What identifies a row inside a window, in the order in which rows are stored.
+ROW_ORDER = (
     "analysis_basis",
     "segment",
     "metric",
@@ -46,5 +47,5 @@ def statistics_table(due: DueWindow, rows: Sequence[StatisticRow]) -> pa.Table:
 
 
 def _key(row: StatisticRow) -> tuple[tuple[bool, object], ...]:
-    keys = (getattr(row, name) for name in _ORDER)
+    keys = (getattr(row, name) for name in ROW_ORDER)
     return tuple((key is not None, key) for key in keys)
