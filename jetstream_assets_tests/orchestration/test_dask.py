@@ -3,7 +3,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from dagster import ReexecutionOptions, execute_job
+from dagster._core.execution.stats import StepEventStatus
 
+from jetstream_assets.orchestration.jobs import reconstructable_analysis
 from jetstream_assets.orchestration.launch import open_instance
 from jetstream_assets.orchestration.settings import Executor
 from jetstream_assets_tests.orchestration.laboratory import FIRST_WEEK, LAST_ENROLLMENT, days
@@ -45,3 +48,40 @@ def test_a_step_that_fails_under_dask_fails_the_run(laboratory: Laboratory, tmp_
         (run,) = laboratory.run(FIRST_WEEK, settings=settings, instance=instance)
     assert not run.succeeded
     assert "experiments.json" in " ".join(run.errors)
+
+
+def test_nothing_runs_after_a_step_that_failed(laboratory: Laboratory, tmp_path: Path) -> None:
+    settings = laboratory.settings.model_copy(update={"executor": Executor.DASK, "workers": 1})
+    with open_instance(tmp_path / "home") as instance:
+        (first,) = laboratory.run(FIRST_WEEK, settings=settings, instance=instance)
+        assert first.succeeded, first.errors
+        # The plans of the first run are still there to be read.
+        (laboratory.root / "experiments.json").write_text("this is not JSON")
+        (second,) = laboratory.run(FIRST_WEEK, settings=settings, instance=instance)
+        steps = {s.step_key: s.status for s in instance.get_run_step_stats(second.run_id)}
+        unrun = [entry.message for entry in instance.all_logs(second.run_id)]
+    assert steps == {"analysis_plan": StepEventStatus.FAILURE}
+    assert "statistics_export is not run: a step before it failed." in unrun
+
+
+def test_only_what_failed_is_run_again(laboratory: Laboratory, tmp_path: Path) -> None:
+    settings = laboratory.settings.model_copy(update={"executor": Executor.DASK, "workers": 1})
+    blocked = laboratory.root / "output" / "statistics"
+    blocked.parent.mkdir()
+    blocked.write_text("a file where the exports need a folder")
+    with open_instance(tmp_path / "home") as instance:
+        (first,) = laboratory.run(FIRST_WEEK, settings=settings, instance=instance)
+        assert not first.succeeded
+        blocked.unlink()
+        failed = instance.get_run_by_id(first.run_id)
+        assert failed is not None
+        with execute_job(
+            reconstructable_analysis(settings),
+            instance,
+            tags=dict(failed.tags),
+            reexecution_options=ReexecutionOptions.from_failure(first.run_id, instance),
+        ) as second:
+            assert second.success
+            started = {event.step_key for event in second.all_events if event.is_step_start}
+    assert started == {"statistics_export"}
+    assert (blocked / "statistics_small_experiment_weekly.json").exists()
