@@ -99,7 +99,7 @@ def _joint_moments(row: Row) -> BranchJointMoments:
     """Central moments from those about centres that rounding and caps moved a little."""
     n, odd = int(row["units"]), int(row["odd"])
     if not n:
-        return BranchJointMoments(0, 0.0, 0.0, {}, odd)
+        return BranchJointMoments(0, 0.0, 0.0, {}, 0.0, odd=odd)
     about = {(a, b): row[f"joint{a}{b}"] / n for a, b in joint_powers()} | {(0, 0): 1.0}
     off, off_x = about[1, 0], about[0, 1]
     central = {
@@ -111,7 +111,15 @@ def _joint_moments(row: Row) -> BranchJointMoments:
         for a, b in joint_powers()
         if a + b > 1
     }
-    return BranchJointMoments(n, row["centre"] + off, row["centre_x"] + off_x, central, odd)
+    return BranchJointMoments(
+        n,
+        row["centre"] + off,
+        row["centre_x"] + off_x,
+        central,
+        row["highest"],
+        row.get("threshold"),
+        odd,
+    )
 
 
 _BRANCH = {

@@ -135,11 +135,9 @@ class _Estimation:
         return REGISTRY[question.summary.statistic].rows(question, collection.of(scope))
 
     def _obstacle(self, question: Question, collection: Collection) -> Obstacle | None:
-        due, summary = self.window.due, question.summary
-        failed = self.obstacles.of_metric(
-            summary.metric, due.period, due.index, question.analysis_basis
-        )
-        found = failed or self._obstacle_to_all(summary)
+        summary = question.summary
+        found = self._obstacle_of_metrics(summary, question.analysis_basis)
+        found = found or self._obstacle_to_all(summary)
         if found is None and question.segment != ALL_UNITS:
             found = self.obstacles.of_segment(question.segment)
         error = collection.errors.get(summary)
@@ -147,10 +145,23 @@ class _Estimation:
             found = Obstacle(error.problem, type(error).__name__)
         return found
 
+    def _obstacle_of_metrics(self, summary: Summary, basis: AnalysisBasis) -> Obstacle | None:
+        due = self.window.due
+        for name in dict.fromkeys((summary.metric, *summary.measured)):
+            found = self.obstacles.of_metric(name, due.period, due.index, basis)
+            if found is None and name != summary.metric:
+                found = self.obstacles.of_basis(self.configuration.metric(name), basis)
+            if found is not None:
+                return found
+        return None
+
     def _obstacle_to_all(self, summary: Summary) -> Obstacle | None:
         metric = self.configuration.metric(summary.metric)
         found = self.obstacles.of_definition(summary, metric)
-        return found or self.obstacles.of_column(summary.metric)
+        if found is not None:
+            return found
+        obstacles = map(self.obstacles.of_column, summary.measured)
+        return next((obstacle for obstacle in obstacles if obstacle is not None), None)
 
 
 def _output(summary: Summary) -> str:
@@ -165,8 +176,7 @@ def _integers(
     """The metrics and covariates whose columns hold integers."""
     found: set[tuple[Period | None, str]] = set()
     for summary in summaries:
-        if columns.is_integer(summary.metric):
-            found.add((None, summary.metric))
+        found.update((None, name) for name in summary.measured if columns.is_integer(name))
         covariate = summary.covariate
         if covariate and before and before.is_integer(covariate.metric):
             found.add((covariate.period, covariate.metric))

@@ -70,14 +70,21 @@ class Obstacles:
         if summary.statistic not in REGISTRY:
             reason = f"the statistic {summary.statistic!r} is not available yet"
             return Obstacle(reason, "StatisticNotAvailableError")
-        if metric.select_expression is None:
+        if metric.select_expression is None and metric.name in summary.measured:
             listed = ", ".join(metric.depends_on) or "none"
             reason = (
                 f"{metric.name!r} is computed from other metrics ({listed}) and has no value per "
-                f"unit: the statistic {summary.statistic!r} is not available for it yet"
+                f"unit, so that the statistic {summary.statistic!r} cannot be made of it"
             )
             return Obstacle(reason, "StatisticNotAvailableError")
         return None
+
+    def of_basis(self, metric: Metric, basis: AnalysisBasis) -> Obstacle | None:
+        """Why a part of another metric has no values on an analysis basis."""
+        if basis in metric.analysis_bases:
+            return None
+        reason = f"the metric {metric.name!r} is not computed on basis {basis.value!r}"
+        return Obstacle(reason, "QueryError")
 
     def of_column(self, metric: str) -> Obstacle | None:
         """Why the metric's values cannot be used."""

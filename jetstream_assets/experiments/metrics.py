@@ -149,6 +149,13 @@ class Summary:
     pre_treatments: tuple[PreTreatment, ...] = ()
     covariate: CovariateAdjustment | None = None
 
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The metrics whose values it takes: the two parts of a ratio, or the metric itself."""
+        given = dict(self.parameters)
+        parts = [given[part] for part in ("numerator", "denominator") if part in given]
+        return tuple(str(part) for part in parts) or (self.metric,)
+
     def parameter(self, name: str) -> Scalar:
         """The value of a parameter; KeyError when the statistic has none of that name."""
         return dict(self.parameters)[name]

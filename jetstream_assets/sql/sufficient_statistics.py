@@ -47,9 +47,9 @@ def summed_query(rows: UnitRows, needs: Sequence[Summed], sizes: GroupSizes) -> 
       highest (before the cap);
     - `CoMoments`: units, odd (of either), values (with or without covariate), centre, power1,
       power2, and centre_x, power1_x, power2_x of the covariate, and product;
-    - `JointMoments`: units, odd (of either), centre, centre_x (of the denominator), and joint<ab>:
-      the sums of the products of power a of the numerator's and power b of the denominator's
-      difference, for a + b from 1 to 4.
+    - `JointMoments`: units, odd (of either), centre, centre_x (of the denominator), threshold and
+      highest (before the cap) of the numerator, and joint<ab>: the sums of the products of power a
+      of the numerator's and power b of the denominator's difference, for a + b from 1 to 4.
 
     Args:
         rows: The unit rows.
@@ -163,10 +163,12 @@ def _co_moment_aggregates(values: UnitValues, index: int, need: CoMoments) -> di
 
 def _joint_aggregates(values: UnitValues, index: int, need: JointMoments) -> dict[str, exp.Expr]:
     label, label_x = str(index), f"{index}_x"
-    odd = exp.func("GREATEST", *(values.odd(value) for value in need.values), dialect="bigquery")
+    numerator, denominator = values.column(need.numerator), values.column(need.denominator)
+    odd = exp.func("GREATEST", values.odd(need.numerator), values.odd(need.denominator))
     found: dict[str, exp.Expr] = {
         "units": exp.Count(this=_difference(label)),
         "odd": exp.Sum(this=odd),
+        "highest": exp.Max(this=where_present(numerator, denominator)),
     }
     for a, b in joint_powers():
         factors = [_difference(label)] * a + [_difference(label_x)] * b

@@ -96,13 +96,16 @@ class BranchJointMoments:
     """Means and joint central moments of capped numerators x and denominators y.
 
     ``central[a, b]`` is the mean of the products of the powers a of x and b of y about their means,
-    for a + b from 2 to 4. Over the units that have both.
+    for a + b from 2 to 4. Over the units that have both. ``threshold`` is the cap of the numerator
+    or None, ``highest`` its highest value before.
     """
 
     units: int
     numerator: float
     denominator: float
     central: Mapping[tuple[int, int], float]
+    highest: float
+    threshold: float | None = None
     odd: int = 0
 
 

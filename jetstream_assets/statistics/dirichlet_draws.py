@@ -6,10 +6,11 @@ is made of them (`bootstrap_mean`).
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from jetstream_assets.statistics.seeds import generator
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +25,7 @@ def mean_draws(values: Distribution, cap: float, samples: int, seed: str) -> NDA
     Units of one value share the sum of their weights, a gamma variable of that shape.
     """
     shape = (samples, values.units.size)
-    weights = _generator(seed).standard_gamma(values.units.astype(np.float64), size=shape)
+    weights = generator(seed).standard_gamma(values.units.astype(np.float64), size=shape)
     capped = np.minimum(values.values, cap)
     means: NDArray[np.float64] = weights @ capped / weights.sum(axis=1)
     return means
@@ -33,10 +34,4 @@ def mean_draws(values: Distribution, cap: float, samples: int, seed: str) -> NDA
 def posterior_draws(posterior: Cumulants, samples: int, seed: str) -> NDArray[np.float64]:
     """Draws from a posterior: its quantiles at evenly spread shares, in random order."""
     shares = (np.arange(samples) + 0.5) / samples
-    return posterior.quantiles(_generator(seed).permutation(shares))
-
-
-def _generator(seed: str) -> np.random.Generator:
-    # The built-in hash differs from process to process.
-    digest = hashlib.sha256(seed.encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+    return posterior.quantiles(generator(seed).permutation(shares))

@@ -14,6 +14,7 @@ from jetstream_assets.statistics.deciles import Deciles
 from jetstream_assets.statistics.empirical_cdf import EmpiricalCdf
 from jetstream_assets.statistics.kernel_density import KernelDensity
 from jetstream_assets.statistics.mean_lm import LINEAR_MODEL_MEAN, PER_CLIENT_DAU_IMPACT
+from jetstream_assets.statistics.population_ratio import PopulationRatio
 from jetstream_assets.statistics.totals import Count, Sum
 
 if TYPE_CHECKING:
@@ -28,5 +29,6 @@ REGISTRY: dict[str, Statistic] = {
     "kernel_density_estimate": KernelDensity(),
     "linear_model_mean": LINEAR_MODEL_MEAN,
     "per_client_dau_impact": PER_CLIENT_DAU_IMPACT,
+    "population_ratio": PopulationRatio(),
     "sum": Sum(),
 }

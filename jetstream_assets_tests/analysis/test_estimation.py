@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -221,13 +222,99 @@ def test_one_broken_summary_does_not_take_the_others_down(golden: Laboratory) ->
     assert only(rows, statistic="mean", branch="a", comparison=None, analysis_basis=ENROLLED)
 
 
-def test_ratios_say_that_they_are_not_available(golden: Laboratory) -> None:
-    ratio = Metric("ratio", depends_on=("spend", "hours"))
-    of_ratio = Summary("ratio", "population_ratio")
-    rows = golden.estimate([of_ratio, Summary("ratio", "sum")], configured(ratio))
-    assert {row["status"] for row in rows} == {"failed"}
-    assert all("not available" in row["reason"] for row in rows)
+RATE = Metric("rate", depends_on=("clicks", "views"))
+OF_RATE = Summary("rate", "population_ratio", (("denominator", "views"), ("numerator", "clicks")))
+
+
+def _clicks(units: int) -> tuple[list[str], dict[str, list[float | None]]]:
+    """Clicks and views in two branches; every tenth unit has no clicks, every ninth no views."""
+    rng = np.random.default_rng(8)
+    views = rng.poisson(5, units) + 1
+    clicks = rng.binomial(views, 0.4)
+    columns = {
+        "clicks": [None if i % 10 == 0 else float(n) for i, n in enumerate(clicks)],
+        "views": [None if i % 9 == 0 else float(n) for i, n in enumerate(views)],
+    }
+    return ["control", "new"] * (units // 2), columns
+
+
+@pytest.mark.parametrize("units", [100, 4000])
+def test_a_ratio_is_of_the_units_that_have_both(tmp_path: Path, units: int) -> None:
+    branches, columns = _clicks(units)
+    table = unit_table(branches, columns)
+    laboratory = Laboratory.of(tmp_path, table)
+    rows = laboratory.estimate([OF_RATE], configured(RATE, "clicks", "views"))
+    row = only(rows, branch="new", comparison=None, analysis_basis=ENROLLED)
+    pairs = [
+        (x, y)
+        for b, x, y in zip(branches, columns["clicks"], columns["views"], strict=True)
+        if b == "new" and x is not None and y is not None
+    ]
+    x, y = (np.minimum(v, np.quantile(v, 0.995)) for v in np.array(pairs).T)
+    assert (row["status"], row["units"]) == ("ok", len(pairs))
+    ratio = x.mean() / y.mean()
+    error = (x - ratio * y).std() / y.mean() / len(pairs) ** 0.5
+    expected = (ratio, ratio - 1.96 * error, ratio + 1.96 * error)
+    assert _bounds(row) == pytest.approx(expected, abs=0.1 * error)
+    assert {r["metric"] for r in rows} == {"rate"}
+    pair = {"branch": "new", "comparison_to_branch": "control", "analysis_basis": ENROLLED}
+    assert only(rows, comparison="relative_uplift", **pair)["status"] == "ok"
+    nobody = only(rows, branch="new", comparison=None, analysis_basis=EXPOSED)
+    assert "has a numerator and a denominator" in nobody["reason"]
+
+
+def test_pre_treatments_change_both_parts_of_a_ratio(tmp_path: Path) -> None:
+    branches, columns = _clicks(400)
+    laboratory = Laboratory.of(tmp_path, unit_table(branches, columns))
+    filled = replace(OF_RATE, pre_treatments=(PreTreatment("zero_fill"),))
+    few = (("threshold", 4),)
+    censored = replace(
+        OF_RATE, pre_treatments=(PreTreatment("censor_values_above_threshold", few),)
+    )
+    for summary, kept in (
+        (filled, lambda x, y: (x or 0, y or 0)),
+        (censored, lambda x, y: (x, y) if None not in (x, y) and x < 4 and y < 4 else None),
+    ):
+        rows = laboratory.estimate([summary], configured(RATE, "clicks", "views"))
+        row = only(rows, branch="new", comparison=None, analysis_basis=ENROLLED)
+        found = [
+            pair
+            for b, x, y in zip(branches, columns["clicks"], columns["views"], strict=True)
+            if b == "new" and (pair := kept(x, y)) is not None
+        ]
+        x, y = (np.minimum(v, np.quantile(v, 0.995)) for v in np.array(found).T)
+        assert row["units"] == len(found)
+        assert row["point"] == pytest.approx(x.mean() / y.mean(), rel=0.01)
+
+
+def test_a_part_of_a_ratio_that_is_not_there_is_a_reason(tmp_path: Path) -> None:
+    branches, columns = _clicks(40)
+    columns.pop("views")
+    laboratory = Laboratory.of(tmp_path, unit_table(branches, columns))
+    (row, _) = laboratory.estimate([OF_RATE], configured(RATE, "clicks", "views"))
+    assert (row["status"], row["metric"]) == ("failed", "rate")
+    assert "'views' was not computed" in row["reason"]
+    failure = Failure(
+        Stage.METRICS,
+        "no such column: prize",
+        "QueryError",
+        WEEK.period,
+        WEEK.index,
+        metric="clicks",
+    )
+    configuration = configured(RATE, "clicks", "views")
+    rows = laboratory.estimate([OF_RATE], configuration, failures=[failure])
+    assert {row["reason"] for row in rows} == {"no such column: prize"}
+    views = make_metric("views", analysis_bases=(AnalysisBasis.EXPOSURES,))
+    rows = laboratory.estimate([OF_RATE], configured(RATE, "clicks", views))
+    reason = only(rows, analysis_basis=ENROLLED)["reason"]
+    assert reason == "the metric 'views' is not computed on basis 'enrollments'"
+
+
+def test_a_metric_without_sql_is_only_a_ratio(golden: Laboratory) -> None:
+    rows = golden.estimate([Summary("rate", "sum")], configured(RATE))
     assert {row["exception_type"] for row in rows} == {"StatisticNotAvailableError"}
+    assert all("no value per unit" in row["reason"] for row in rows)
 
 
 def test_relations_that_are_not_there_are_reasons(tmp_path: Path) -> None:

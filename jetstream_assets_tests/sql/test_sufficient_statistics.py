@@ -13,7 +13,9 @@ from jetstream_assets.experiments.needs import (
     CapScope,
     CoMoments,
     Histogram,
+    JointMoments,
     Moments,
+    Pairs,
     Totals,
     Value,
 )
@@ -157,6 +159,42 @@ def test_co_moments_of_the_units_with_both(tmp_path: Path) -> None:
         assert (joint.units, joint.values) == (both.sum(), measured.sum())
         assert (joint.mean, joint.covariate_mean) == pytest.approx((y[both].mean(), x[both].mean()))
         assert (joint.syy, joint.sxx, joint.sxy) == pytest.approx((dy @ dy, dx @ dx, dy @ dx))
+
+
+def test_joint_moments_of_the_units_with_both(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    x, y = rng.gamma(1, 5, 500), 1000 + rng.gamma(2, 2, 500)
+    x[8], y[9] = np.inf, np.nan
+    unclicked, unseen = np.arange(500) % 7 == 0, np.arange(500) % 11 == 0
+    branches = np.where(np.arange(500) % 3 == 0, "a", "b")
+    columns = {
+        "x": pa.array(x, mask=unclicked, from_pandas=False),
+        "y": pa.array(y, mask=unseen, from_pandas=False),
+    }
+    laboratory = Laboratory.of(tmp_path, unit_table(branches.tolist(), columns))
+    need, few = JointMoments(Value("x"), Value("y"), 0.05), Pairs(Value("x"), Value("y"), 200)
+    found = _collected(laboratory, need, few)
+    has_both = ~unclicked & ~unseen & np.isfinite(x) & np.isfinite(y)
+    for branch in "ab":
+        both = (branches == branch) & has_both
+        own, other = (np.minimum(v[both], np.quantile(v[both], 0.95)) for v in (x, y))
+        joint = found.joint_moments[need][branch]
+        assert (joint.units, joint.numerator, joint.denominator) == pytest.approx(
+            (both.sum(), own.mean(), other.mean()), rel=1e-12
+        )
+        assert joint.threshold == pytest.approx(np.quantile(x[both], 0.95))
+        assert joint.highest == x[both].max()
+        for (a, b), moment in joint.central.items():
+            expected = ((own - own.mean()) ** a * (other - other.mean()) ** b).mean()
+            assert moment == pytest.approx(expected, rel=1e-9, abs=1e-9)
+        assert len(joint.central) == 12
+    assert sum(joint.odd for joint in found.joint_moments[need].values()) == 2
+    (pairs,) = found.pairs[few].values()
+    both = (branches == "a") & has_both
+    assert sorted(zip(pairs.numerators, pairs.denominators, strict=True)) == sorted(
+        zip(x[both], y[both], strict=True)
+    )
+    assert pairs.units.sum() == both.sum() <= 200
 
 
 def test_units_join_their_covariate_by_id_and_branch(tmp_path: Path) -> None:
