@@ -82,10 +82,10 @@ STATISTICS: dict[str, StatisticParameters] = {
         )
     ),
     "linear_model_mean": StatisticParameters(
-        (_drop_highest(0.005), _ROBUST, *_SEQUENTIAL), takes_covariate=True
+        (_CONFIDENCE, _drop_highest(0.005), _ROBUST, *_SEQUENTIAL), takes_covariate=True
     ),
     "per_client_dau_impact": StatisticParameters(
-        (_drop_highest(0.0), _ROBUST, *_SEQUENTIAL), takes_covariate=True
+        (_CONFIDENCE, _drop_highest(0.0), _ROBUST, *_SEQUENTIAL), takes_covariate=True
     ),
     "population_ratio": StatisticParameters(
         (

@@ -49,8 +49,18 @@ DEFAULTS = {
         "kernel": "gaussian",
         "log_space": False,
     },
-    "linear_model_mean": {"drop_highest": 0.005, "robust": False, **SEQUENTIAL},
-    "per_client_dau_impact": {"drop_highest": 0.0, "robust": False, **SEQUENTIAL},
+    "linear_model_mean": {
+        "confidence_interval": 0.95,
+        "drop_highest": 0.005,
+        "robust": False,
+        **SEQUENTIAL,
+    },
+    "per_client_dau_impact": {
+        "confidence_interval": 0.95,
+        "drop_highest": 0.0,
+        "robust": False,
+        **SEQUENTIAL,
+    },
     "sum": {},
 }
 
