@@ -25,13 +25,17 @@ from jetstream_assets.statistics.layout import (
     Estimate,
     Label,
     comparison_rows,
+    joined,
     remark_of_odd,
     single_rows,
 )
 from jetstream_assets.statistics.linear_model import Arm
 from jetstream_assets.statistics.sequential import SEQUENTIAL, sequential_rows
+from jetstream_assets.statistics.shape import Shape, remark_of_branch, remark_of_pair
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jetstream_assets.experiments.needs import Need
     from jetstream_assets.statistics.base import Question, StatisticRow
     from jetstream_assets.statistics.collected import BranchTotals, Collected
@@ -67,8 +71,15 @@ class Binomial:
         return [
             *single_rows(question, label, singles),
             *comparison_rows(question, label, list(totals), compare),
-            *sequential_rows(question, label, {b: _arm(t) for b, t in totals.items()}),
+            *self._sequential(question, label, totals),
         ]
+
+    def _sequential(
+        self, question: Question, label: Label, totals: Mapping[str, BranchTotals]
+    ) -> list[StatisticRow]:
+        arms = {branch: _arm(t) for branch, t in totals.items()}
+        shapes = {branch: Shape.of_shares(t) for branch, t in totals.items()}
+        return sequential_rows(question, label, arms, shapes)
 
 
 def _not_binary(others: int) -> str:
@@ -88,13 +99,15 @@ def _posterior(totals: BranchTotals) -> Beta:
 def _single(totals: BranchTotals, level: float) -> Estimate:
     posterior = _posterior(totals)
     lower, upper = posterior.quantile((1 - level) / 2), posterior.quantile((1 + level) / 2)
-    remark = remark_of_odd(totals.odd)
+    remark = joined(remark_of_odd(totals.odd), remark_of_branch(Shape.of_shares(totals)))
     return Estimate(totals.units, posterior.mean, lower, upper, remark=remark)
 
 
 def _comparison(branch: BranchTotals, reference: BranchTotals, level: float) -> Comparison:
     first, second = _posterior(branch), _posterior(reference)
-    units, remark = branch.units + reference.units, remark_of_odd(branch.odd + reference.odd)
+    units = branch.units + reference.units
+    doubts = remark_of_pair(Shape.of_shares(branch), Shape.of_shares(reference))
+    remark = joined(remark_of_odd(branch.odd + reference.odd), doubts)
     low, high = (1 - level) / 2, (1 + level) / 2
     difference = Estimate(
         units,

@@ -22,12 +22,20 @@ from jetstream_assets.statistics.layout import (
     Estimate,
     Label,
     comparison_rows,
+    joined,
     remark_of_odd,
     single_rows,
 )
 from jetstream_assets.statistics.linear_model import unadjusted_arm
-from jetstream_assets.statistics.posterior import TOO_LARGE, Posterior, compared, interval
+from jetstream_assets.statistics.posterior import (
+    TOO_LARGE,
+    Posterior,
+    compared,
+    interval,
+    remark_of_few,
+)
 from jetstream_assets.statistics.sequential import SEQUENTIAL, sequential_rows
+from jetstream_assets.statistics.shape import Shape, remark_of_branch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +44,6 @@ if TYPE_CHECKING:
     from jetstream_assets.statistics.base import Question, StatisticRow
     from jetstream_assets.statistics.collected import BranchMoments, Collected
     from jetstream_assets.statistics.distribution import Distribution
-    from jetstream_assets.statistics.linear_model import Arm
 
 FEWEST_UNITS = 30
 # Between these, the cumulants of a skewed posterior miss the bounds of a ratio by up to 20 % of
@@ -77,8 +84,16 @@ class BootstrapMean:
         return [
             *single_rows(question, label, singles),
             *comparison_rows(question, label, list(posteriors), compare),
-            *sequential_rows(question, label, _arms(posteriors), moments),
+            *self._sequential(question, label, posteriors),
         ]
+
+    def _sequential(
+        self, question: Question, label: Label, posteriors: Mapping[str, Posterior]
+    ) -> list[StatisticRow]:
+        moments = {branch: p.moments for branch, p in posteriors.items()}
+        arms = {branch: unadjusted_arm(m) for branch, m in moments.items()}
+        shapes = {branch: Shape.of_values(m) for branch, m in moments.items()}
+        return sequential_rows(question, label, arms, shapes, moments)
 
 
 def _moments(question: Question) -> Moments:
@@ -101,15 +116,14 @@ def _posterior(
     return Posterior(moments, cumulants, seed, samples, draws)
 
 
-def _arms(posteriors: Mapping[str, Posterior]) -> dict[str, Arm]:
-    return {branch: unadjusted_arm(p.moments) for branch, p in posteriors.items()}
-
-
 def _single(posterior: Posterior, level: float) -> Estimate:
     moments, remark = posterior.moments, remark_of_odd(posterior.moments.odd)
     if reason := _without_variation(moments):
         return Estimate(moments.units, moments.mean, reason=reason, remark=remark)
     lower, upper = interval(posterior.cumulants, posterior.draws, level)
+    remark = joined(
+        remark, remark_of_few(moments.units), remark_of_branch(Shape.of_values(moments))
+    )
     return Estimate(moments.units, moments.mean, lower, upper, remark=remark)
 
 

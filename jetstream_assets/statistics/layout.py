@@ -112,6 +112,11 @@ def remark_of_odd(odd: int) -> str:
     return f"{units} left out: the value is infinite or not a number"
 
 
+def joined(*remarks: str) -> str:
+    """Several remarks as one text; empty when all are."""
+    return "; ".join(remark for remark in remarks if remark)
+
+
 def without_units(branch: str, label: Label) -> Estimate:
     """Why a branch has no number: none of its units has what is required."""
     return Estimate(0, reason=f"no unit of branch {branch!r} has {label.required} here")

@@ -6,6 +6,7 @@ are made of it (`mean_lm`, and the sequential rows of other means).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,12 @@ from jetstream_assets.statistics.layout import (
     Estimate,
     Label,
     comparison_rows,
+    joined,
     remark_of_odd,
     single_rows,
 )
 from jetstream_assets.statistics.linear_model import Arm, Interval, LinearModel, single_interval
+from jetstream_assets.statistics.shape import Shape, remark_of_branch, remark_of_pair
 
 if TYPE_CHECKING:
     from jetstream_assets.statistics.base import Question, StatisticRow
@@ -36,6 +39,7 @@ class Facts:
     units: int
     without_covariate: dict[str, int]
     has_covariate: bool
+    shapes: Mapping[str, Shape]
 
 
 def mean_rows(
@@ -76,7 +80,10 @@ def _scaled(estimate: Estimate, factor: float) -> Estimate:
 def _single(branch: str, arm: Arm, facts: Facts, reach: Reach) -> Estimate:
     found = single_interval(arm, reach)
     reason = "" if found.lower is not None else _no_interval(branch, arm, facts)
-    return _estimate(arm.units, found, reason, _remark(facts, arm.odd, branch))
+    remark = _remark(facts, arm.odd, branch)
+    return _estimate(
+        arm.units, found, reason, joined(remark, "" if reason else _doubts(facts, branch))
+    )
 
 
 def _no_interval(branch: str, arm: Arm, facts: Facts) -> str:
@@ -98,6 +105,7 @@ def _comparison(
     odd = model.arms[branch].odd + model.arms[reference].odd
     remark = _remark(facts, odd, branch, reference)
     reason = _incomparable(model, facts, branch, reference)
+    remark = joined(remark, "" if reason else _doubts(facts, branch, reference))
     difference = model.difference(branch, reference, reach)
 
     def relative(to: str, of: str) -> Estimate:
@@ -164,4 +172,12 @@ def _remark(facts: Facts, odd: int, *branches: str) -> str:
     missing = sum(facts.without_covariate.get(branch, 0) for branch in branches)
     units = "1 unit" if missing == 1 else f"{missing} units"
     without = f"{units} left out: there is no covariate" if missing else ""
-    return "; ".join(text for text in (remark_of_odd(odd), without) if text)
+    return joined(remark_of_odd(odd), without)
+
+
+def _doubts(facts: Facts, *branches: str) -> str:
+    """Why an interval may miss its level; the covariate is taken to leave the shape as it is."""
+    shapes = [facts.shapes[branch] for branch in branches if branch in facts.shapes]
+    if len(shapes) < len(branches):
+        return ""
+    return remark_of_branch(shapes[0]) if len(shapes) == 1 else remark_of_pair(shapes[0], shapes[1])

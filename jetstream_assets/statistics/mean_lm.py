@@ -21,7 +21,7 @@ uplift by less than 1 % of their distance.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jetstream_assets.experiments.needs import CapScope, CoMoments, Moments, Value
@@ -30,11 +30,12 @@ from jetstream_assets.statistics.linear_model import LinearModel, adjusted_arm, 
 from jetstream_assets.statistics.linear_rows import Facts, impact_rows, mean_rows
 from jetstream_assets.statistics.reach import Fixed, Reach
 from jetstream_assets.statistics.sequential import SEQUENTIAL, sequential_label, sequential_reach
+from jetstream_assets.statistics.shape import Shape
 
 if TYPE_CHECKING:
     from jetstream_assets.experiments.needs import Need
     from jetstream_assets.statistics.base import Question, StatisticRow
-    from jetstream_assets.statistics.collected import BranchMoments, Collected
+    from jetstream_assets.statistics.collected import Collected
 
 COVARIATE_FAILURE = "MissingCovariateError"
 _UNADJUSTED = "_unadjusted"
@@ -67,20 +68,17 @@ class _LinearModelStatistic:
         moments = {branch: m for branch, m in found.items() if m.units}
         units = sum(m.units for m in moments.values())
         arms = {branch: unadjusted_arm(m) for branch, m in moments.items()}
-        facts = Facts(moments, units, {}, has_covariate=False)
+        shapes = {branch: Shape.of_values(m) for branch, m in moments.items()}
+        facts = Facts(moments, units, {}, has_covariate=False, shapes=shapes)
         model = fit(arms, is_robust=question.flag("robust"))
         name = self.outputs[1 if question.is_adjusted else 0]
         unadjusted = self._sets(question, Label(name, question.confidence), model, facts)
         if not question.is_adjusted:
             return unadjusted
-        return [*self._adjusted(question, collected, moments, units), *unadjusted]
+        return [*self._adjusted(question, collected, facts), *unadjusted]
 
     def _adjusted(
-        self,
-        question: Question,
-        collected: Collected,
-        moments: dict[str, BranchMoments],
-        units: int,
+        self, question: Question, collected: Collected, facts: Facts
     ) -> list[StatisticRow]:
         if question.covariate_failure:
             names = [self.name, *([self.name + SEQUENTIAL] if question.flag("sequential") else [])]
@@ -90,7 +88,7 @@ class _LinearModelStatistic:
         joint = {branch: c for branch, c in found.items() if c.units}
         arms = {branch: adjusted_arm(c) for branch, c in joint.items()}
         missing = {branch: c.values - c.units for branch, c in joint.items()}
-        facts = Facts(moments, units, missing, has_covariate=True)
+        facts = replace(facts, without_covariate=missing, has_covariate=True)
         label = Label(
             self.name,
             question.confidence,

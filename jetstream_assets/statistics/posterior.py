@@ -18,8 +18,12 @@ from numpy.typing import NDArray
 from jetstream_assets.statistics.collected import BranchMoments
 from jetstream_assets.statistics.cumulants import Cumulants
 from jetstream_assets.statistics.dirichlet_draws import posterior_draws
-from jetstream_assets.statistics.layout import Comparison, Estimate, remark_of_odd
+from jetstream_assets.statistics.layout import Comparison, Estimate, joined, remark_of_odd
+from jetstream_assets.statistics.shape import Shape, remark_of_pair
 
+# The bootstrap's variance is (n - 1) / (n + 1) of the unbiased one, and it has no t distribution:
+# with 50 units a 95 % interval of normal values covers 94 %, with 20 units 92 %.
+FEWEST_FOR_LEVEL = 50
 TOO_LARGE = "the values are too large for their powers to be summed"
 _ZERO_REFERENCE = (
     "the reference branch's mean cannot be told from 0, so that a ratio to it says nothing"
@@ -68,12 +72,27 @@ def compared(branch: Posterior, reference: Posterior, level: float) -> Compariso
             _ratio_of_means(units, branch.moments, reference.moments, reason, remark),
             _ratio_of_means(units, reference.moments, branch.moments, reason, remark),
         )
+    remark = joined(
+        remark,
+        remark_of_few(min(branch.moments.units, reference.moments.units)),
+        remark_of_pair(Shape.of_values(branch.moments), Shape.of_values(reference.moments)),
+    )
     if branch.draws is not None or reference.draws is not None:
         return _compared_draws(branch, reference, level, units, remark)
     return Comparison(
         _difference(branch.cumulants, reference.cumulants, level, units, remark),
         _relative(branch.cumulants, reference.cumulants, level, units, remark),
         _relative(reference.cumulants, branch.cumulants, level, units, remark),
+    )
+
+
+def remark_of_few(units: int) -> str:
+    """What to say beside the interval of few units; mostly nothing."""
+    if units >= FEWEST_FOR_LEVEL:
+        return ""
+    return (
+        f"with fewer than {FEWEST_FOR_LEVEL} units in a branch a bootstrap understates their "
+        "spread, so the interval may not hold its level"
     )
 
 

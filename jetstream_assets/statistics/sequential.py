@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jetstream_assets.statistics.collected import BranchMoments
     from jetstream_assets.statistics.layout import Label
     from jetstream_assets.statistics.linear_model import Arm
+    from jetstream_assets.statistics.shape import Shape
 
 SEQUENTIAL = "_sequential"
 
@@ -43,6 +44,7 @@ def sequential_rows(
     question: Question,
     label: Label,
     arms: Mapping[str, Arm],
+    shapes: Mapping[str, Shape],
     moments: Mapping[str, BranchMoments] | None = None,
 ) -> list[StatisticRow]:
     """The companion of a statistic of means; empty where none is asked for.
@@ -51,11 +53,12 @@ def sequential_rows(
         question: What is asked.
         label: That of the statistic itself.
         arms: The branches with units.
+        shapes: Those of their values.
         moments: What is known of the values before the cap.
     """
     reach = sequential_reach(question)
     if reach is None:
         return []
-    facts = Facts(dict(moments or {}), 0, {}, has_covariate=False)
+    facts = Facts(dict(moments or {}), 0, {}, has_covariate=False, shapes=shapes)
     model = fit(arms, is_robust=True)
     return mean_rows(question, sequential_label(label), model, facts, reach)

@@ -1,0 +1,87 @@
+"""A mean of skewed values is itself skewed until there are many units: intervals then miss more.
+
+Belongs here: when that is to be said beside a number. Does not: the number.
+
+The skewness of a mean is that of the values over the square root of the units; in a difference of
+two means it cancels as far as both branches share it. In simulations of exponential, log-normal
+(sigma 1 and 1.5), zero-inflated and binary (1 %, 5 %, 20 %) values, 30 to 3,000 units in the
+smaller branch and 1 to 19 times as many in the other, 95 % intervals of a difference missed a true
+difference of 0 in 3.5 to 7 % of the experiments where its skewness was at most `SKEWED` and that
+of either mean at most `SKEWED_BRANCH`, and in up to 60 % beyond.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jetstream_assets.statistics.collected import BranchMoments, BranchTotals
+
+SKEWED = 0.2
+SKEWED_BRANCH = 0.5
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Units of a branch, with second and third central moment (population) of their values."""
+
+    units: int
+    m2: float
+    m3: float
+
+    @classmethod
+    def of_values(cls, moments: BranchMoments) -> Shape:
+        """That of collected values."""
+        return cls(moments.units, 0.0 if moments.is_constant else moments.m2, moments.m3)
+
+    @classmethod
+    def of_shares(cls, totals: BranchTotals) -> Shape:
+        """That of zeros and ones, by the posterior mean of their share."""
+        share = (totals.total + 1) / (totals.units + 2)
+        variance = share * (1 - share)
+        return cls(totals.units, variance, variance * (1 - 2 * share))
+
+    @property
+    def skewness(self) -> float:
+        """Of the mean; 0 without variance."""
+        return self.m3 / self.m2**1.5 / math.sqrt(self.units) if self.m2 else 0.0
+
+
+def remark_of_branch(shape: Shape) -> str:
+    """What to say beside the mean of a branch; mostly nothing."""
+    return _said(abs(shape.skewness), SKEWED, "the mean") if _is_known(shape) else ""
+
+
+def remark_of_pair(first: Shape, second: Shape) -> str:
+    """What to say beside a comparison of two branches; mostly nothing."""
+    if not (_is_known(first) and _is_known(second)):
+        return ""
+    if (first.m2 == 0) != (second.m2 == 0):
+        return (
+            "one branch has the same value for all units, which the interval takes for certain: "
+            "it may not hold its level"
+        )
+    found = _said(abs(_skewness_of_difference(first, second)), SKEWED, "the difference")
+    worst = max(abs(first.skewness), abs(second.skewness))
+    return found or _said(worst, SKEWED_BRANCH, "a branch's mean")
+
+
+def _skewness_of_difference(first: Shape, second: Shape) -> float:
+    variance = first.m2 / first.units + second.m2 / second.units
+    third = first.m3 / first.units**2 - second.m3 / second.units**2
+    return third / variance**1.5 if variance else 0.0
+
+
+def _said(skewness: float, most: float, what: str) -> str:
+    if skewness <= most:
+        return ""
+    return (
+        f"few units for such skewed values: the skewness of {what} is {skewness:.2g}, above "
+        f"{most:g}, so the interval may not hold its level"
+    )
+
+
+def _is_known(shape: Shape) -> bool:
+    return shape.units > 1 and math.isfinite(shape.m2) and math.isfinite(shape.m3)
