@@ -51,7 +51,8 @@ def publish_results(
     """Publish what is stored about the plan's experiment, over all its dates.
 
     A document's date is the newest date whose rows it holds, so running an old date again adds to
-    the documents and never takes newer rows away.
+    the documents and never takes newer rows away. Of a private experiment nothing is published:
+    its results are in its own dataset alone.
 
     Args:
         plan: The plan of the cell that was just computed.
@@ -60,6 +61,8 @@ def publish_results(
         started: When the analysis started, for the metadata.
         repository_url: The web address of the configuration's files, for the metadata.
     """
+    if plan.configuration is not None and plan.configuration.is_private:
+        return ()
     documents = _documents(plan, warehouse, started, repository_url)
     return tuple(
         store.publish(document.name, document.body, document.as_of, document.content_type)

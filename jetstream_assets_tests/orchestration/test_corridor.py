@@ -156,3 +156,15 @@ def test_a_changed_segment_computes_the_enrollments_again(laboratory: Laboratory
     assert all(run.succeeded for run in laboratory.run(FIRST_WEEK))
     assert laboratory.files("enrollments") != before
     assert {row["segment"] for row in laboratory.rows("statistics")} == {"all"}
+
+
+def test_a_private_experiment_stays_in_its_own_dataset(laboratory: Laboratory) -> None:
+    private = '[experiment]\nis_private = true\ndataset_id = "secret"'
+    laboratory.amend("[experiment]", private)
+    assert all(run.succeeded for run in laboratory.run(FIRST_WEEK))
+    tables = {path.name for path in (laboratory.root / "warehouse/secret").iterdir()}
+    assert tables >= {"enrollments", "metrics", "preenrollment_metrics", "statistics"}
+    assert not laboratory.results.exists()
+    assert not (laboratory.root / "output/statistics").exists()
+    assert not (laboratory.root / "output/metadata").exists()
+    assert not (laboratory.root / "output/errors").exists()
