@@ -13,6 +13,7 @@ from jetstream_assets.sql.enrollments import enrollments_query
 from jetstream_assets.sql.metrics import metric_probe, metrics_query
 from jetstream_assets.warehouse.rendering import render_bigquery, render_duckdb
 from jetstream_assets_tests.sql.cases import enrollment_cases, enrollments_slice, metrics_cases
+from jetstream_assets_tests.sql.statistics_cases import statistics_questions
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -31,7 +32,7 @@ def _questions() -> dict[str, exp.Select]:
     of, basis = case.configuration, AnalysisBasis.EXPOSURES
     reference = enrollments_slice(of).reference
     found["probe"] = metric_probe(of, case.windows[-1], basis, "hits", reference)
-    return found
+    return found | statistics_questions()
 
 
 QUESTIONS = _questions()

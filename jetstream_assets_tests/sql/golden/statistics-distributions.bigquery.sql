@@ -1,0 +1,106 @@
+WITH units AS (
+  SELECT
+    m.analysis_basis,
+    m.branch,
+    m.`busy` AS segment_1,
+    m.`it's \`quiet\`` AS segment_2,
+    CAST(m.`spend` AS FLOAT64) AS value_0,
+    CAST(CAST(m.`clicks` AS INT64) AS FLOAT64) AS value_1
+  FROM `slices`.`jetstream`.`metrics/reader-mode@2024-01-14` AS m
+  WHERE
+    (
+      m.period = 'week' AND m.window_index = 1
+    )
+    AND m.analysis_basis IN ('enrollments', 'exposures')
+), scoped AS (
+  SELECT
+    s.segment,
+    units.analysis_basis,
+    units.branch,
+    value_0,
+    value_1
+  FROM units
+  CROSS JOIN (
+    SELECT
+      CAST(0 AS INT64) AS segment
+    UNION ALL
+    SELECT
+      CAST(1 AS INT64) AS segment
+    UNION ALL
+    SELECT
+      CAST(2 AS INT64) AS segment
+  ) AS s
+  WHERE
+    s.segment = 0
+    OR (
+      s.segment = 1 AND segment_1
+    )
+    OR (
+      s.segment = 2 AND segment_2
+    )
+), unit_values AS (
+  SELECT
+    segment,
+    analysis_basis,
+    branch,
+    CASE WHEN NOT (
+      IS_INF(value_0) OR IS_NAN(value_0)
+    ) THEN value_0 END AS value_0,
+    CAST(CASE
+      WHEN NOT value_0 IS NULL
+      AND (
+        CASE WHEN NOT (
+          IS_INF(value_0) OR IS_NAN(value_0)
+        ) THEN value_0 END
+      ) IS NULL
+      THEN 1
+      ELSE 0
+    END AS INT64) AS odd_0,
+    value_1 AS value_1,
+    CAST(0 AS INT64) AS odd_1
+  FROM scoped
+), runs AS (
+  SELECT
+    segment,
+    analysis_basis,
+    branch,
+    need,
+    value,
+    COUNT(*) AS units
+  FROM unit_values
+  UNPIVOT EXCLUDE NULLS (value FOR need IN (value_0, value_1))
+  GROUP BY
+    segment,
+    analysis_basis,
+    branch,
+    need,
+    value
+), ranked AS (
+  SELECT
+    segment,
+    analysis_basis,
+    branch,
+    need,
+    value,
+    units,
+    CAST(SUM(units) OVER (PARTITION BY segment, analysis_basis, branch, need ORDER BY value) AS INT64) AS upto,
+    CAST(SUM(units) OVER (PARTITION BY segment, analysis_basis, branch, need) AS INT64) AS total,
+    COUNT(*) OVER (PARTITION BY segment, analysis_basis, branch, need) AS distinct_values
+  FROM runs
+)
+SELECT
+  segment,
+  analysis_basis,
+  branch,
+  need,
+  value,
+  units,
+  upto,
+  total
+FROM ranked
+WHERE
+  distinct_values <= 2048
+  OR upto = units
+  OR FLOOR(upto * 2048 / total) > FLOOR((
+    upto - units
+  ) * 2048 / total)

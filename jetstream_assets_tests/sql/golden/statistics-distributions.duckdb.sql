@@ -1,0 +1,110 @@
+WITH units AS (
+  SELECT
+    m.analysis_basis,
+    m.branch,
+    m."busy" AS segment_1,
+    m."it's `quiet`" AS segment_2,
+    CAST(m."spend" AS DOUBLE) AS value_0,
+    CAST(TO_INT64(m."clicks") AS DOUBLE) AS value_1
+  FROM "slices"."jetstream"."metrics/reader-mode@2024-01-14" AS m
+  WHERE
+    (
+      m.period = 'week' AND m.window_index = 1
+    )
+    AND m.analysis_basis IN ('enrollments', 'exposures')
+), scoped AS (
+  SELECT
+    s.segment,
+    units.analysis_basis,
+    units.branch,
+    value_0,
+    value_1
+  FROM units
+  CROSS JOIN (
+    SELECT
+      TO_INT64(0) AS segment
+    UNION ALL
+    SELECT
+      TO_INT64(1) AS segment
+    UNION ALL
+    SELECT
+      TO_INT64(2) AS segment
+  ) AS s
+  WHERE
+    s.segment = 0
+    OR (
+      s.segment = 1 AND segment_1
+    )
+    OR (
+      s.segment = 2 AND segment_2
+    )
+), unit_values AS (
+  SELECT
+    segment,
+    analysis_basis,
+    branch,
+    CASE WHEN NOT (
+      ISINF(value_0) OR ISNAN(value_0)
+    ) THEN value_0 END AS value_0,
+    TO_INT64(
+      CASE
+        WHEN NOT value_0 IS NULL
+        AND (
+          CASE WHEN NOT (
+            ISINF(value_0) OR ISNAN(value_0)
+          ) THEN value_0 END
+        ) IS NULL
+        THEN 1
+        ELSE 0
+      END
+    ) AS odd_0,
+    value_1 AS value_1,
+    TO_INT64(0) AS odd_1
+  FROM scoped
+), runs AS (
+  SELECT
+    segment,
+    analysis_basis,
+    branch,
+    need,
+    value,
+    COUNT(*) AS units
+  FROM unit_values
+  UNPIVOT EXCLUDE NULLS (value FOR need IN (value_0, value_1))
+  GROUP BY
+    segment,
+    analysis_basis,
+    branch,
+    need,
+    value
+), ranked AS (
+  SELECT
+    segment,
+    analysis_basis,
+    branch,
+    need,
+    value,
+    units,
+    TO_INT64(
+      SUM(units) OVER (PARTITION BY segment, analysis_basis, branch, need ORDER BY value NULLS FIRST)
+    ) AS upto,
+    TO_INT64(SUM(units) OVER (PARTITION BY segment, analysis_basis, branch, need)) AS total,
+    COUNT(*) OVER (PARTITION BY segment, analysis_basis, branch, need) AS distinct_values
+  FROM runs
+)
+SELECT
+  segment,
+  analysis_basis,
+  branch,
+  need,
+  value,
+  units,
+  upto,
+  total
+FROM ranked
+WHERE
+  distinct_values <= 2048
+  OR upto = units
+  OR FLOOR(upto * 2048 / total) > FLOOR((
+    upto - units
+  ) * 2048 / total)

@@ -1,0 +1,264 @@
+WITH units AS (
+  SELECT
+    m.analysis_basis,
+    m.branch,
+    m.`busy` AS segment_1,
+    m.`it's \`quiet\`` AS segment_2,
+    CAST(CAST(m.`clicks` AS INT64) AS FLOAT64) AS value_0,
+    CAST(m.`spend` AS FLOAT64) AS value_1
+  FROM `slices`.`jetstream`.`metrics/reader-mode@2024-01-14` AS m
+  WHERE
+    (
+      m.period = 'week' AND m.window_index = 1
+    )
+    AND m.analysis_basis IN ('enrollments', 'exposures')
+), scoped AS (
+  SELECT
+    s.segment,
+    units.analysis_basis,
+    units.branch,
+    value_0,
+    value_1
+  FROM units
+  CROSS JOIN (
+    SELECT
+      CAST(0 AS INT64) AS segment
+    UNION ALL
+    SELECT
+      CAST(1 AS INT64) AS segment
+    UNION ALL
+    SELECT
+      CAST(2 AS INT64) AS segment
+  ) AS s
+  WHERE
+    s.segment = 0
+    OR (
+      s.segment = 1 AND segment_1
+    )
+    OR (
+      s.segment = 2 AND segment_2
+    )
+), unit_values AS (
+  SELECT
+    segment,
+    analysis_basis,
+    branch,
+    value_0 AS value_0,
+    CAST(0 AS INT64) AS odd_0,
+    CASE WHEN NOT (
+      IS_INF(value_1) OR IS_NAN(value_1)
+    ) THEN value_1 END AS value_1,
+    CAST(CASE
+      WHEN NOT value_1 IS NULL
+      AND (
+        CASE WHEN NOT (
+          IS_INF(value_1) OR IS_NAN(value_1)
+        ) THEN value_1 END
+      ) IS NULL
+      THEN 1
+      ELSE 0
+    END AS INT64) AS odd_1
+  FROM scoped
+), branch_facts AS (
+  WITH units AS (
+    SELECT
+      m.analysis_basis,
+      m.branch,
+      m.`busy` AS segment_1,
+      m.`it's \`quiet\`` AS segment_2,
+      CAST(CAST(m.`clicks` AS INT64) AS FLOAT64) AS value_0,
+      CAST(m.`spend` AS FLOAT64) AS value_1
+    FROM `slices`.`jetstream`.`metrics/reader-mode@2024-01-14` AS m
+    WHERE
+      (
+        m.period = 'week' AND m.window_index = 1
+      )
+      AND m.analysis_basis IN ('enrollments', 'exposures')
+  ), scoped AS (
+    SELECT
+      s.segment,
+      units.analysis_basis,
+      units.branch,
+      value_0,
+      value_1
+    FROM units
+    CROSS JOIN (
+      SELECT
+        CAST(0 AS INT64) AS segment
+      UNION ALL
+      SELECT
+        CAST(1 AS INT64) AS segment
+      UNION ALL
+      SELECT
+        CAST(2 AS INT64) AS segment
+    ) AS s
+    WHERE
+      s.segment = 0
+      OR (
+        s.segment = 1 AND segment_1
+      )
+      OR (
+        s.segment = 2 AND segment_2
+      )
+  ), unit_values AS (
+    SELECT
+      segment,
+      analysis_basis,
+      branch,
+      value_0 AS value_0,
+      CAST(0 AS INT64) AS odd_0,
+      CASE WHEN NOT (
+        IS_INF(value_1) OR IS_NAN(value_1)
+      ) THEN value_1 END AS value_1,
+      CAST(CASE
+        WHEN NOT value_1 IS NULL
+        AND (
+          CASE WHEN NOT (
+            IS_INF(value_1) OR IS_NAN(value_1)
+          ) THEN value_1 END
+        ) IS NULL
+        THEN 1
+        ELSE 0
+      END AS INT64) AS odd_1
+    FROM scoped
+  ), present AS (
+    SELECT
+      segment,
+      analysis_basis,
+      branch,
+      CASE WHEN NOT value_1 IS NULL THEN value_0 END AS own_0,
+      CASE WHEN NOT value_0 IS NULL THEN value_1 END AS own_0_x,
+      CASE WHEN NOT value_1 IS NULL THEN value_0 END AS value_0,
+      CASE WHEN NOT value_0 IS NULL THEN value_1 END AS value_1
+    FROM unit_values
+  ), highest_values AS (
+    SELECT
+      segment,
+      analysis_basis,
+      branch,
+      AVG(own_0) AS mean_0,
+      AVG(own_0_x) AS mean_0_x,
+      COUNT(value_0) AS units_0,
+      ARRAY_AGG(value_0 IGNORE NULLS ORDER BY value_0 DESC
+      LIMIT 6) AS highest_0,
+      COUNT(value_1) AS units_1,
+      ARRAY_AGG(value_1 IGNORE NULLS ORDER BY value_1 DESC
+      LIMIT 6) AS highest_1
+    FROM present
+    GROUP BY
+      segment,
+      analysis_basis,
+      branch
+  ), ranked AS (
+    SELECT
+      *,
+      (
+        units_0 - 1
+      ) * CAST(9.4999999999999996e-01 AS FLOAT64) AS rank_0,
+      (
+        units_1 - 1
+      ) * CAST(9.4999999999999996e-01 AS FLOAT64) AS rank_1
+    FROM highest_values
+  )
+  SELECT
+    segment,
+    analysis_basis,
+    branch,
+    mean_0,
+    mean_0_x,
+    CASE
+      WHEN units_0 > 0
+      THEN CASE
+        WHEN rank_0 > FLOOR(rank_0)
+        THEN highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) AS INT64))] + (
+          rank_0 - FLOOR(rank_0)
+        ) * (
+          highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) - 1 AS INT64))] - highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) AS INT64))]
+        )
+        ELSE highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) AS INT64))]
+      END
+    END AS threshold_0,
+    CASE
+      WHEN units_1 > 0
+      THEN CASE
+        WHEN rank_1 > FLOOR(rank_1)
+        THEN highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) AS INT64))] + (
+          rank_1 - FLOOR(rank_1)
+        ) * (
+          highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) - 1 AS INT64))] - highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) AS INT64))]
+        )
+        ELSE highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) AS INT64))]
+      END
+    END AS threshold_1
+  FROM ranked
+), facts AS (
+  SELECT
+    b.segment,
+    b.analysis_basis,
+    b.branch,
+    CASE WHEN b.mean_0 > b.threshold_0 THEN b.threshold_0 ELSE b.mean_0 END AS centre_0,
+    b.threshold_0 AS threshold_0,
+    CASE WHEN b.mean_0_x > b.threshold_1 THEN b.threshold_1 ELSE b.mean_0_x END AS centre_0_x,
+    b.threshold_1 AS threshold_0_x
+  FROM branch_facts AS b
+  LIMIT 18
+), differences AS (
+  SELECT
+    v.segment,
+    v.analysis_basis,
+    v.branch,
+    value_0,
+    odd_0,
+    value_1,
+    odd_1,
+    CASE
+      WHEN NOT value_1 IS NULL
+      THEN CASE WHEN value_0 > f.threshold_0 THEN f.threshold_0 ELSE value_0 END
+    END - f.centre_0 AS difference_0,
+    CASE
+      WHEN NOT value_0 IS NULL
+      THEN CASE WHEN value_1 > f.threshold_0_x THEN f.threshold_0_x ELSE value_1 END
+    END - f.centre_0_x AS difference_0_x
+  FROM unit_values AS v
+  JOIN facts AS f
+    ON v.segment = f.segment
+    AND v.analysis_basis = f.analysis_basis
+    AND v.branch = f.branch
+), sums AS (
+  SELECT
+    segment,
+    analysis_basis,
+    branch,
+    COUNT(difference_0) AS units_0,
+    SUM(GREATEST(odd_0, odd_1)) AS odd_0,
+    MAX(CASE WHEN NOT value_1 IS NULL THEN value_0 END) AS highest_0,
+    SUM(difference_0_x) AS joint01_0,
+    SUM(difference_0_x * difference_0_x) AS joint02_0,
+    SUM(difference_0_x * difference_0_x * difference_0_x) AS joint03_0,
+    SUM(difference_0_x * difference_0_x * difference_0_x * difference_0_x) AS joint04_0,
+    SUM(difference_0) AS joint10_0,
+    SUM(difference_0 * difference_0_x) AS joint11_0,
+    SUM(difference_0 * difference_0_x * difference_0_x) AS joint12_0,
+    SUM(difference_0 * difference_0_x * difference_0_x * difference_0_x) AS joint13_0,
+    SUM(difference_0 * difference_0) AS joint20_0,
+    SUM(difference_0 * difference_0 * difference_0_x) AS joint21_0,
+    SUM(difference_0 * difference_0 * difference_0_x * difference_0_x) AS joint22_0,
+    SUM(difference_0 * difference_0 * difference_0) AS joint30_0,
+    SUM(difference_0 * difference_0 * difference_0 * difference_0_x) AS joint31_0,
+    SUM(difference_0 * difference_0 * difference_0 * difference_0) AS joint40_0
+  FROM differences
+  GROUP BY
+    segment,
+    analysis_basis,
+    branch
+)
+SELECT
+  s.*,
+  f.centre_0 AS centre_0,
+  f.threshold_0,
+  f.centre_0_x AS centre_x_0
+FROM sums AS s
+JOIN facts AS f
+  ON s.segment = f.segment
+  AND s.analysis_basis = f.analysis_basis
+  AND s.branch = f.branch

@@ -1,0 +1,53 @@
+WITH units AS (
+  SELECT
+    m.analysis_basis,
+    m.branch,
+    m."busy" AS segment_1,
+    m."it's `quiet`" AS segment_2
+  FROM "slices"."jetstream"."metrics/reader-mode@2024-01-14" AS m
+  WHERE
+    (
+      m.period = 'week' AND m.window_index = 1
+    )
+    AND m.analysis_basis IN ('enrollments', 'exposures')
+), scoped AS (
+  SELECT
+    s.segment,
+    units.analysis_basis,
+    units.branch
+  FROM units
+  CROSS JOIN (
+    SELECT
+      TO_INT64(0) AS segment
+    UNION ALL
+    SELECT
+      TO_INT64(1) AS segment
+    UNION ALL
+    SELECT
+      TO_INT64(2) AS segment
+  ) AS s
+  WHERE
+    s.segment = 0
+    OR (
+      s.segment = 1 AND segment_1
+    )
+    OR (
+      s.segment = 2 AND segment_2
+    )
+), unit_values AS (
+  SELECT
+    segment,
+    analysis_basis,
+    branch
+  FROM scoped
+)
+SELECT
+  segment,
+  analysis_basis,
+  branch,
+  COUNT(*) AS units
+FROM unit_values
+GROUP BY
+  segment,
+  analysis_basis,
+  branch
