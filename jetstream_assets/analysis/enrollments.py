@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def compute_enrollments(plan: AnalysisPlan, warehouse: Warehouse) -> StageResult:
     """Compute the enrollments on the date they belong to; on a later date make sure of them."""
     if not plan.windows:
-        return StageResult(note=plan.idle)
+        return StageResult(note=plan.note)
     is_own_date = plan.date == plan.experiment.timeline.last_enrollment_date
     return _compute(plan, warehouse) if is_own_date else ensure_enrollments(plan, warehouse)
 

@@ -40,7 +40,7 @@ def compute_metrics(plan: AnalysisPlan, warehouse: Warehouse) -> StageResult:
     out and stored as a failure; the others get their values.
     """
     if not plan.windows:
-        return StageResult(note=plan.idle)
+        return StageResult(note=plan.note)
     enrolled = ensure_enrollments(plan, warehouse)
     bases = available_bases(enrolled.failures)
     if not bases:

@@ -24,4 +24,4 @@ def store_refusal(plan: AnalysisPlan, warehouse: Warehouse) -> StageResult:
         failures = (Failure(Stage.PLAN, plan.refusal.message, plan.refusal.kind.value),)
     target = cell_slice(plan, ResultTable.PLAN_FAILURES)
     store_failures(warehouse, target, failures, provenance(plan, "refusal"))
-    return StageResult(failures=failures, note=plan.idle)
+    return StageResult(failures=failures, note=plan.note)

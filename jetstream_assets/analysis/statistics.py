@@ -85,7 +85,7 @@ def store_statistics(
 ) -> StageResult:
     """Put the shards together, in an order that does not depend on how they were cut."""
     if not plan.windows:
-        return StageResult(note=plan.idle)
+        return StageResult(note=plan.note)
     rows = whole_rows(plan, shards)
     target = cell_slice(plan, ResultTable.STATISTICS)
     origin = provenance(plan, statistics_fingerprint(plan))

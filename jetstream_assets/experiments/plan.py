@@ -61,6 +61,11 @@ class AnalysisPlan:
     idle: str = ""
 
     @property
+    def note(self) -> str:
+        """A sentence that says why the cell computes nothing; empty when it computes something."""
+        return self.refusal.message if self.refusal is not None else self.idle
+
+    @property
     def settled(self) -> AnalysisConfiguration:
         """The configuration of a plan that has something due.
 

@@ -106,7 +106,7 @@ def _daily_aggregates(partitions: PartitionsDefinition[str]) -> AssetsDefinition
     def daily_aggregates(context: AssetExecutionContext, plans: Plans) -> None:
         """The place of per-day states that windows are rolled up from; passes through today."""
         for plan in plans:
-            sentence = plan.idle or "Passed through: the metrics read their sources themselves."
+            sentence = plan.note or "Passed through: the metrics read their sources themselves."
             note(context, Cell(plan.slug, plan.date), {"note": sentence})
 
     return daily_aggregates

@@ -32,8 +32,8 @@ def plan_metadata(plan: "AnalysisPlan") -> Metadata:
         "summaries": MetadataValue.int(sum(len(w.summaries) for w in plan.windows)),
         "refused": MetadataValue.bool(plan.refusal is not None),
     }
-    if plan.idle:
-        metadata["note"] = plan.idle
+    if plan.note:
+        metadata["note"] = plan.note
     return metadata
 
 

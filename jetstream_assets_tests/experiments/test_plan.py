@@ -9,6 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from jetstream_assets.experiments.experiment import Branch
+from jetstream_assets.experiments.failures import Refusal, RefusalKind
 from jetstream_assets.experiments.metrics import AnalysisBasis, Segment, SegmentDataSource
 from jetstream_assets.experiments.plan import (
     AnalysisPlan,
@@ -41,7 +42,7 @@ def test_a_plan_lists_what_is_due_of_the_configured_periods() -> None:
     plan = make_plan(make_configuration(), FIRST_WEEK)
     assert _due(plan) == [(Period.DAY, 7), (Period.WEEK, 1)]
     assert plan.windows[1].metrics == ("clicks", "hours")
-    assert plan.idle == ""
+    assert plan.idle == plan.note == ""
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,13 @@ def test_a_plan_with_nothing_due_says_why(on: date, sentence: str) -> None:
     assert plan.windows == ()
     assert plan.preenrollment == ()
     assert re.search(sentence, plan.idle)
+    assert plan.note == plan.idle
+
+
+def test_a_refused_plan_says_why() -> None:
+    refusal = Refusal(RefusalKind.ROLLOUT, "No control.")
+    refused = AnalysisPlan("rollout", FIRST_WEEK, refusal=refusal)
+    assert refused.note == "No control."
 
 
 def test_a_covariate_brings_its_preenrollment_window_on_every_date_that_uses_it() -> None:

@@ -7,6 +7,7 @@ import pytest
 from dagster import AssetKey, AssetRecordsFilter, DagsterInstance
 
 from jetstream_assets.orchestration.partitions import Cell
+from jetstream_assets.simulation.demo import experimenter_record
 from jetstream_assets_tests.orchestration.laboratory import (
     END,
     EXPERIMENT,
@@ -65,6 +66,17 @@ def test_a_cell_with_nothing_due_is_green_and_says_so(
     assert run.succeeded, run.errors
     for asset in ("analysis_plan", "enrollments", "daily_aggregates", "metrics", "statistics"):
         assert f"Nothing is due on {on}" in str(_metadata(instance, asset, on)["note"])
+    assert not laboratory.files("statistics")
+
+
+def test_a_refused_cell_is_green_and_says_so(
+    laboratory: Laboratory, instance: DagsterInstance
+) -> None:
+    laboratory.record(experimenter_record(EXPERIMENT, is_rollout=True))
+    (run,) = laboratory.run(FIRST_WEEK, instance=instance)
+    assert run.succeeded, run.errors
+    for asset in ("analysis_plan", "enrollments", "daily_aggregates", "metrics", "statistics"):
+        assert "is a rollout" in str(_metadata(instance, asset, FIRST_WEEK)["note"])
     assert not laboratory.files("statistics")
 
 
