@@ -28,14 +28,14 @@ from jetstream_assets.statistics.layout import (
 )
 from jetstream_assets.statistics.linear_model import unadjusted_arm
 from jetstream_assets.statistics.posterior import (
+    FEWEST_FOR_LEVEL,
     TOO_LARGE,
     Posterior,
     compared,
     interval,
-    remark_of_few,
 )
 from jetstream_assets.statistics.sequential import SEQUENTIAL, sequential_rows
-from jetstream_assets.statistics.shape import Shape, remark_of_branch
+from jetstream_assets.statistics.shape import Shape, remark_of_branch, remark_of_few
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,7 +122,9 @@ def _single(posterior: Posterior, level: float) -> Estimate:
         return Estimate(moments.units, moments.mean, reason=reason, remark=remark)
     lower, upper = interval(posterior.cumulants, posterior.draws, level)
     remark = joined(
-        remark, remark_of_few(moments.units), remark_of_branch(Shape.of_values(moments))
+        remark,
+        remark_of_few(moments.units, FEWEST_FOR_LEVEL),
+        remark_of_branch(Shape.of_values(moments)),
     )
     return Estimate(moments.units, moments.mean, lower, upper, remark=remark)
 

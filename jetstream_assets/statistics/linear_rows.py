@@ -21,7 +21,12 @@ from jetstream_assets.statistics.layout import (
     single_rows,
 )
 from jetstream_assets.statistics.linear_model import Arm, Interval, LinearModel, single_interval
-from jetstream_assets.statistics.shape import Shape, remark_of_branch, remark_of_pair
+from jetstream_assets.statistics.shape import (
+    Shape,
+    remark_of_branch,
+    remark_of_few,
+    remark_of_pair,
+)
 
 if TYPE_CHECKING:
     from jetstream_assets.statistics.base import Question, StatisticRow
@@ -82,7 +87,7 @@ def _single(branch: str, arm: Arm, facts: Facts, reach: Reach) -> Estimate:
     reason = "" if found.lower is not None else _no_interval(branch, arm, facts)
     remark = _remark(facts, arm.odd, branch)
     return _estimate(
-        arm.units, found, reason, joined(remark, "" if reason else _doubts(facts, branch))
+        arm.units, found, reason, joined(remark, "" if reason else _doubts(facts, reach, branch))
     )
 
 
@@ -105,7 +110,7 @@ def _comparison(
     odd = model.arms[branch].odd + model.arms[reference].odd
     remark = _remark(facts, odd, branch, reference)
     reason = _incomparable(model, facts, branch, reference)
-    remark = joined(remark, "" if reason else _doubts(facts, branch, reference))
+    remark = joined(remark, "" if reason else _doubts(facts, reach, branch, reference))
     difference = model.difference(branch, reference, reach)
 
     def relative(to: str, of: str) -> Estimate:
@@ -175,9 +180,11 @@ def _remark(facts: Facts, odd: int, *branches: str) -> str:
     return joined(remark_of_odd(odd), without)
 
 
-def _doubts(facts: Facts, *branches: str) -> str:
+def _doubts(facts: Facts, reach: Reach, *branches: str) -> str:
     """Why an interval may miss its level; the covariate is taken to leave the shape as it is."""
     shapes = [facts.shapes[branch] for branch in branches if branch in facts.shapes]
     if len(shapes) < len(branches):
         return ""
-    return remark_of_branch(shapes[0]) if len(shapes) == 1 else remark_of_pair(shapes[0], shapes[1])
+    few = remark_of_few(min(shape.units for shape in shapes), reach.fewest_units)
+    skewed = remark_of_branch(shapes[0]) if len(shapes) == 1 else remark_of_pair(*shapes)
+    return joined(few, skewed)

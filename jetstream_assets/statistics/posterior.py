@@ -19,7 +19,7 @@ from jetstream_assets.statistics.collected import BranchMoments
 from jetstream_assets.statistics.cumulants import Cumulants
 from jetstream_assets.statistics.dirichlet_draws import posterior_draws
 from jetstream_assets.statistics.layout import Comparison, Estimate, joined, remark_of_odd
-from jetstream_assets.statistics.shape import Shape, remark_of_pair
+from jetstream_assets.statistics.shape import Shape, remark_of_few, remark_of_pair
 
 # The bootstrap's variance is (n - 1) / (n + 1) of the unbiased one, and it has no t distribution:
 # with 50 units a 95 % interval of normal values covers 94 %, with 20 units 92 %.
@@ -74,7 +74,7 @@ def compared(branch: Posterior, reference: Posterior, level: float) -> Compariso
         )
     remark = joined(
         remark,
-        remark_of_few(min(branch.moments.units, reference.moments.units)),
+        remark_of_few(min(branch.moments.units, reference.moments.units), FEWEST_FOR_LEVEL),
         remark_of_pair(Shape.of_values(branch.moments), Shape.of_values(reference.moments)),
     )
     if branch.draws is not None or reference.draws is not None:
@@ -83,16 +83,6 @@ def compared(branch: Posterior, reference: Posterior, level: float) -> Compariso
         _difference(branch.cumulants, reference.cumulants, level, units, remark),
         _relative(branch.cumulants, reference.cumulants, level, units, remark),
         _relative(reference.cumulants, branch.cumulants, level, units, remark),
-    )
-
-
-def remark_of_few(units: int) -> str:
-    """What to say beside the interval of few units; mostly nothing."""
-    if units >= FEWEST_FOR_LEVEL:
-        return ""
-    return (
-        f"with fewer than {FEWEST_FOR_LEVEL} units in a branch a bootstrap understates their "
-        "spread, so the interval may not hold its level"
     )
 
 

@@ -68,6 +68,16 @@ def remark_of_pair(first: Shape, second: Shape) -> str:
     return found or _said(worst, SKEWED_BRANCH, "a branch's mean")
 
 
+def remark_of_few(units: int, fewest: int) -> str:
+    """What to say beside an interval that takes so many units a branch; mostly nothing."""
+    if units >= fewest:
+        return ""
+    return (
+        f"fewer than {fewest} units in a branch ({units}) are few for this kind of interval, "
+        "which may not hold its level"
+    )
+
+
 def _skewness_of_difference(first: Shape, second: Shape) -> float:
     variance = first.m2 / first.units + second.m2 / second.units
     third = first.m3 / first.units**2 - second.m3 / second.units**2
