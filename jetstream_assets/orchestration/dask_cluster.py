@@ -23,6 +23,8 @@ from dagster_dask.executor import DaskExecutor, query_on_dask_worker
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+_SECONDS_TO_START = "180s"
+
 # The events of a step; None for one that did not run, since one before it failed.
 StepEvents = Sequence[DagsterEvent] | None
 
@@ -38,12 +40,15 @@ class LocalDaskExecutor(DaskExecutor):
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[DagsterEvent]:
         """Run the steps and yield their events; what depends on a failed step is not run."""
+        import dask
         from distributed import Client, LocalCluster, as_completed
 
+        # On a busy machine two processes may take longer to start than Dask's 30 seconds.
+        dask.config.set({"distributed.comm.timeouts.connect": _SECONDS_TO_START})
         cluster = LocalCluster(  # type: ignore[no-untyped-call]  # it has no types
             n_workers=self.workers,
             threads_per_worker=1,
-            preload=[__name__],
+            preload=["jetstream_assets.orchestration.dask_worker"],
             dashboard_address=None,
             silence_logs=logging.ERROR,
         )
@@ -90,18 +95,3 @@ def step_events(before: Sequence[StepEvents], *step: Any) -> StepEvents:  # noqa
     if any(events is None or any(e.is_step_failure for e in events) for events in before):
         return None
     return query_on_dask_worker(before, *step)
-
-
-def dask_setup(worker: object = None) -> None:
-    """Dask calls this in every worker process that starts.
-
-    Dagster's step events have no size that Dask could measure; it would say so at every step. A
-    filter, since the cluster sets levels of its own.
-    """
-    del worker
-    logging.getLogger("distributed.sizeof").addFilter(_drop)
-
-
-def _drop(record: logging.LogRecord) -> bool:
-    del record
-    return False

@@ -120,10 +120,13 @@ def _run(
         )
 
 
-def _errors(result: JobExecutionResult) -> Iterator[str]:
-    for event in result.all_events:
-        if event.is_step_failure:
-            yield f"{event.step_key}: {_sentence(event.step_failure_data.error)}"
+def _errors(result: JobExecutionResult) -> list[str]:
+    """A sentence for each step that failed; for the run where it failed without one."""
+    failed = [event for event in result.all_events if event.is_step_failure]
+    if failed:
+        return [f"{e.step_key}: {_sentence(e.step_failure_data.error)}" for e in failed]
+    stopped = [event for event in result.all_events if event.is_job_failure]
+    return [_sentence(event.job_failure_data.error) for event in stopped]
 
 
 def _sentence(error: SerializableErrorInfo | None) -> str:
