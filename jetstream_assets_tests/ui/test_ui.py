@@ -15,7 +15,6 @@ from jetstream_assets_tests.orchestration.laboratory import (
     LAST_ENROLLMENT,
     days,
 )
-from jetstream_assets_tests.ui.browser import chromium
 from jetstream_assets_tests.ui.screenshots import take_pictures
 from jetstream_assets_tests.ui.services import wait_for
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from jetstream_assets_tests.ui.endpoint import Endpoint, Run
     from jetstream_assets_tests.ui.services import Services
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("ui")]
 
 EDGES = {
     "analysis_plan": set(),
@@ -192,7 +191,6 @@ def test_pictures_are_written_and_nothing_is_asked_of_the_network(
     assert browser.errors == []
 
 
-@pytest.mark.skipif(chromium() is None, reason="the browser's tests are skipped, too")
 def test_a_stranger_would_be_noticed(browser: Browser) -> None:
     browser.page.evaluate("fetch('https://example.org/').catch(() => null)")
     assert wait_for(lambda: browser.strangers == ["https://example.org/"], 5)
