@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from jetstream_assets.orchestration.settings import Settings
 
 ROOT = Path(jetstream_assets.__file__).parents[1]
-READY_SECONDS = 120.0
+READY_SECONDS = 240.0
 _STOP_SECONDS = 20.0
 _LOG_TAIL = 8000
 
