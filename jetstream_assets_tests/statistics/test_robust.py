@@ -109,21 +109,3 @@ def test_a_third_branch_of_one_unit_takes_nothing_away() -> None:
     rows = ask("linear_model_mean", values, before, WEEK_BEFORE, robust=True)
     assert pick(rows, "a", "control", statistic="mean_lm").status is Status.OK
     assert "one unit" in (pick(rows, "one", "control", statistic="mean_lm").reason or "")
-
-
-@pytest.mark.slow
-def test_unequal_branches_are_covered_only_with_robust_errors() -> None:
-    """10 % against 90 % of the units, the small branch with twice the variance."""
-    experiments, rng = 4000, np.random.default_rng(5)
-    covered = {False: 0, True: 0}
-    for _ in range(experiments):
-        values = {"control": rng.normal(0, 1, 900), "new": rng.normal(0, 2**0.5, 100)}
-        for robust in covered:
-            row = pick(
-                ask("linear_model_mean", values, drop_highest=0.0, robust=robust), "new", "control"
-            )
-            _, lower, upper = numbers(row)
-            covered[robust] += lower <= 0 <= upper
-    assert covered[False] / experiments == pytest.approx(0.866, abs=0.02)
-    low, high = stats.binom(experiments, 0.95).ppf([5e-7, 1 - 5e-7])
-    assert low <= covered[True] <= high
