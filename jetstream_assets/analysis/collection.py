@@ -31,15 +31,20 @@ from jetstream_assets.experiments.needs import (
     Totals,
 )
 from jetstream_assets.sql.capping import GroupSizes
-from jetstream_assets.sql.distributions import histograms_query
+from jetstream_assets.sql.distributions import distinct_query, histograms_query, middles_query
 from jetstream_assets.sql.pairs import pairs_query
 from jetstream_assets.sql.sufficient_statistics import summed_query, units_query
 from jetstream_assets.statistics.collected import Collected
 
 if TYPE_CHECKING:
+    from jetstream_assets.experiments.needs import Value
     from jetstream_assets.sql.capping import Summed
     from jetstream_assets.sql.unit_values import UnitRows
     from jetstream_assets.warehouse.base import Warehouse
+
+
+# Up to so many distinct values each is counted; more fall into bins.
+MOST_COUNTED = 50_000
 
 
 @dataclass(frozen=True)
@@ -103,9 +108,10 @@ def _answers(
     few = [
         n for n in histograms if n.up_to_units is not None and _has_few(n, n.up_to_units, answers)
     ]
-    for asked in (whole, few):
+    for asked, middles in ((whole, _middles(warehouse, rows, whole)), (few, {})):
         if asked:
-            answers |= of_histograms(warehouse.query(histograms_query(rows, asked)), asked)
+            query = histograms_query(rows, asked, middles)
+            answers |= of_histograms(warehouse.query(query), asked)
     for need in needs:
         if isinstance(need, Pairs) and _has_few(need, need.up_to_units, answers):
             answers[need] = of_pairs(warehouse.query(pairs_query(rows, need)))
@@ -123,6 +129,21 @@ def _sizes(warehouse: Warehouse, rows: UnitRows, needs: Sequence[Summed]) -> Gro
         pooled[scope] += row["units"]
     largest = (max(counts.values(), default=0) for counts in (branch, pooled))
     return GroupSizes(len(branch), *largest)
+
+
+def _middles(
+    warehouse: Warehouse, rows: UnitRows, needs: Sequence[Histogram]
+) -> dict[Value, float]:
+    """The values with too many distinct ones to count each, and a middle of each."""
+    values = list(dict.fromkeys(need.value for need in needs))
+    if not values:
+        return {}
+    (counts,) = warehouse.query(distinct_query(rows, values)).to_pylist()
+    many = [v for i, v in enumerate(values) if counts[f"distinct_{i}"] > MOST_COUNTED]
+    if not many:
+        return {}
+    (found,) = warehouse.query(middles_query(rows, many)).to_pylist()
+    return {value: found[f"middle_{i}"] for i, value in enumerate(many)}
 
 
 def _has_few(need: Need, limit: int, answers: Mapping[Need, Mapping[Scope, Branches]]) -> bool:

@@ -6,15 +6,23 @@ statistics are read from what was collected (`statistics.distribution`).
 A distribution of at most `MOST_DISTINCT` values is collected whole. Of a longer one only those
 values are kept at which the share of units passes a multiple of 1/`MOST_DISTINCT`; the number of
 units up to each kept value is exact, so that between them a rank is known to within that share.
+
+Counting each of many million values takes much memory. Where there are too many, values fall into
+bins first, whose width is a fixed share of their distance from a middle value, 0 into one of its
+own; the highest value stands for its bin, in the lowest bin of a group the lowest.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from jetstream_assets.sql.fragments import int64
+from jetstream_assets.experiments.needs import Value
+from jetstream_assets.sql.fragments import int64, text_literal
+from jetstream_assets.sql.numbers import float64
 from jetstream_assets.sql.unit_values import GROUP, UnitRows, group_columns, unit_values
 
 if TYPE_CHECKING:
@@ -23,14 +31,60 @@ if TYPE_CHECKING:
     from jetstream_assets.experiments.needs import Histogram
 
 MOST_DISTINCT = 2048
+# Bins per factor e of the distance from the middle. Of a smooth distribution a bin then holds less
+# than 1/2048 of the units: at most .3 of them lie within a factor e.
+_BINS = 1024
+# Logarithms of doubles lie between -745 and 710, so that the bins below the middle, above it, at it
+# and of 0 have numbers of their own.
+_BELOW, _MIDDLE, _ZERO = -10_000_000, 10_000_000, 20_000_000
+
+# The middle value of those values that are to fall into bins.
+Middles = Mapping[Value, float]
 
 
-def histograms_query(rows: UnitRows, needs: Sequence[Histogram]) -> exp.Select:
+def distinct_query(rows: UnitRows, values: Sequence[Value]) -> exp.Select:
+    """About how many distinct values there are among all units: one row, ``distinct_<i>``.
+
+    Raises:
+        QueryError: A pre-treatment is not known or has wrong arguments.
+    """
+    found = unit_values(replace(rows, segments=()), values)
+    counts = [
+        exp.ApproxDistinct(this=found.column(value)).as_(f"distinct_{i}")
+        for i, value in enumerate(values)
+    ]
+    return found.query(exp.select(*counts).from_("unit_values"))
+
+
+def middles_query(rows: UnitRows, values: Sequence[Value]) -> exp.Select:
+    """About the medians of all units: one row, ``middle_<i>``; NULL where there is no value.
+
+    Raises:
+        QueryError: A pre-treatment is not known or has wrong arguments.
+    """
+    found = unit_values(replace(rows, segments=()), values)
+    middles: list[exp.Expr] = []
+    for index, value in enumerate(values):
+        quantiles = exp.ApproxQuantiles(this=found.column(value), expression=_number(2))
+        middle = exp.Bracket(this=quantiles, expressions=[_number(1)], offset=0, safe=False)
+        middles.append(middle.as_(f"middle_{index}"))
+    return found.query(exp.select(*middles).from_("unit_values"))
+
+
+def histograms_query(
+    rows: UnitRows, needs: Sequence[Histogram], middles: Middles | None = None
+) -> exp.Select:
     """The kept values of all needs: rows of `GROUP`, need, value, units, upto and total.
 
     ``need`` is the column of the value (``value_<i>`` for the distinct values of the needs in
     their order), ``units`` the number of units with just this value, ``upto`` that of units with
-    this value or a lower one, ``total`` that of all units with a value.
+    this value or a lower one, ``total`` that of all units with a value. Of a value that stands for
+    others of its bin, ``units`` is 1.
+
+    Args:
+        rows: The unit rows.
+        needs: What is to be collected.
+        middles: The middle of each value that has too many distinct ones; others are counted each.
 
     Raises:
         QueryError: A pre-treatment is not known or has wrong arguments.
@@ -38,17 +92,31 @@ def histograms_query(rows: UnitRows, needs: Sequence[Histogram]) -> exp.Select:
     distinct = list(dict.fromkeys(need.value for need in needs))
     values = unit_values(rows, distinct)
     keys = [*group_columns(), exp.column("need")]
+    centres = {
+        values.column(v).name: middle for v, middle in (middles or {}).items() if v in distinct
+    }
+    lowest, highest = exp.Min(this=exp.column("value")), exp.Max(this=exp.column("value"))
     runs = (
-        exp.select(*keys, exp.column("value"), exp.Count(this=exp.Star()).as_("units"))
-        .from_(_long([values.column(value) for value in distinct]))
-        .group_by(*keys, exp.column("value"))
+        exp.select(
+            *keys,
+            lowest.as_("lowest"),
+            highest.as_("highest"),
+            exp.Count(this=exp.Star()).as_("in_bin"),
+        )
+        .from_("binned")
+        .group_by(*keys, exp.column("bin"))
     )
+    binned = exp.select(*keys, exp.column("value"), _bin(centres).as_("bin"))
+    binned = binned.from_(_long([values.column(value) for value in distinct]))
     final = exp.select(*keys, *map(exp.column, ("value", "units", "upto", "total")))
     limit = _limit(needs)
     if limit is not None:
         final = final.where(exp.column("total") <= limit)
     return values.query(
-        final.from_("ranked").where(_is_kept()), ("runs", runs), ("ranked", _ranked())
+        final.from_("ranked").where(_is_kept()),
+        ("binned", binned),
+        ("runs", runs),
+        ("ranked", _ranked()),
     )
 
 
@@ -66,6 +134,34 @@ def _long(columns: Sequence[exp.Expr]) -> exp.Table:
     return table
 
 
+def _bin(middles: Mapping[str, float]) -> exp.Expr:
+    """The value itself, or the number of its bin."""
+    value = exp.column("value")
+    if not middles:
+        return value
+    distance = exp.case(exp.column("need"))
+    for need, middle in middles.items():
+        shifted = exp.Sub(this=value.copy(), expression=float64(middle))
+        distance = distance.when(text_literal(need), shifted)
+    zero = _number(0)
+    return (
+        exp.case()
+        .when(exp.Not(this=exp.column("need").isin(*map(text_literal, middles))), value.copy())
+        .when(value.eq(zero), float64(_ZERO))
+        .when(exp.GT(this=distance.copy(), expression=zero), _logarithm(distance))
+        .when(
+            exp.LT(this=distance.copy(), expression=zero.copy()),
+            exp.Sub(this=float64(_BELOW), expression=_logarithm(exp.Neg(this=exp.paren(distance)))),
+        )
+        .else_(float64(_MIDDLE))
+    )
+
+
+def _logarithm(distance: exp.Expr) -> exp.Expr:
+    logarithm = exp.Ln(this=distance.copy())
+    return exp.Floor(this=exp.Mul(this=logarithm, expression=_number(_BINS)))
+
+
 def _ranked() -> exp.Select:
     partition = [exp.column(column) for column in (*GROUP, "need")]
 
@@ -73,33 +169,41 @@ def _ranked() -> exp.Select:
         copies = [column.copy() for column in partition]
         return exp.Window(this=aggregate, partition_by=copies, order=order)
 
-    units = exp.Sum(this=exp.column("units"))
-    ascending = exp.Order(expressions=[exp.Ordered(this=exp.column("value"), nulls_first=True)])
+    in_bin, lowest, highest = map(exp.column, ("in_bin", "lowest", "highest"))
+    ascending = exp.Order(expressions=[exp.Ordered(this=highest, nulls_first=True)])
+    is_first = exp.EQ(this=lowest, expression=over(exp.Min(this=lowest.copy())))
+    is_one_value = exp.EQ(this=lowest.copy(), expression=highest.copy())
+    units = exp.case().when(is_one_value, in_bin.copy()).else_(_number(1))
     return exp.select(
         *(column.copy() for column in partition),
-        exp.column("value"),
-        exp.column("units"),
-        int64(over(units.copy(), ascending)).as_("upto"),
-        int64(over(units.copy())).as_("total"),
+        exp.case().when(is_first, lowest.copy()).else_(highest.copy()).as_("value"),
+        int64(units).as_("units"),
+        in_bin,
+        int64(over(exp.Sum(this=in_bin.copy()), ascending)).as_("upto"),
+        int64(over(exp.Sum(this=in_bin.copy()))).as_("total"),
         over(exp.Count(this=exp.Star())).as_("distinct_values"),
     ).from_("runs")
 
 
 def _is_kept() -> exp.Expr:
-    upto, units = exp.column("upto"), exp.column("units")
-    before = exp.paren(exp.Sub(this=upto.copy(), expression=units.copy()))
+    upto, in_bin = exp.column("upto"), exp.column("in_bin")
+    before = exp.paren(exp.Sub(this=upto.copy(), expression=in_bin.copy()))
     return exp.or_(
         exp.column("distinct_values") <= MOST_DISTINCT,
-        upto.copy().eq(units.copy()),
+        upto.copy().eq(in_bin.copy()),
         exp.GT(this=_step(upto), expression=_step(before)),
     )
 
 
 def _step(rank: exp.Expr) -> exp.Expr:
-    scaled = exp.Mul(this=rank.copy(), expression=exp.Literal.number(MOST_DISTINCT))
+    scaled = exp.Mul(this=rank.copy(), expression=_number(MOST_DISTINCT))
     return exp.Floor(this=exp.Div(this=scaled, expression=exp.column("total")))
 
 
 def _limit(needs: Sequence[Histogram]) -> int | None:
     limits = [need.up_to_units for need in needs]
     return None if None in limits else max(limit for limit in limits if limit is not None)
+
+
+def _number(number: int) -> exp.Expr:
+    return exp.Literal.number(number)

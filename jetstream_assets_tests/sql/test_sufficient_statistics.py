@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from jetstream_assets.analysis.collection import collect
+from jetstream_assets.analysis.collected_rows import of_histograms
+from jetstream_assets.analysis.collection import MOST_COUNTED, collect
 from jetstream_assets.experiments.metrics import AnalysisBasis, PreTreatment, Summary
 from jetstream_assets.experiments.needs import (
     CapScope,
@@ -289,6 +290,47 @@ def test_large_distributions_are_bounded_and_exact_where_kept(tmp_path: Path) ->
     ranks = np.arange(1, 20_001)
     exact = np.searchsorted(np.sort(values), found.at_rank(ranks), "right")
     assert np.abs(exact - ranks).max() <= 20_000 / MOST_DISTINCT + 1
+
+
+@pytest.mark.parametrize("kind", ["skewed", "far from zero", "zeros", "negative", "ticks"])
+def test_very_many_values_fall_into_bins(tmp_path: Path, kind: str) -> None:
+    rng = np.random.default_rng(5)
+    units = 80_000
+    values = {
+        "skewed": rng.lognormal(0, 2, units),
+        "far from zero": 1.7e9 + rng.normal(size=units),
+        "zeros": np.where(rng.random(units) < 0.3, 0.0, rng.lognormal(3, 1, units)),
+        "negative": rng.normal(-1, 1, units),
+        "ticks": np.round(rng.lognormal(0, 2, units) * 7200) / 7200,
+    }[kind]
+    laboratory = Laboratory.of(tmp_path, unit_table(["a"] * units, {"spend": values}))
+    need = Histogram(SPEND)
+    middle = {SPEND: float(np.median(values))}
+    table = laboratory.warehouse.query(histograms_query(laboratory.rows(), [need], middle))
+    found = of_histograms(table, [need])[need][0, "enrollments"]["a"]
+    ordered = np.sort(values)
+    assert found.values.size <= MOST_DISTINCT + 2
+    assert (found.values[0], found.values[-1], found.total) == (ordered[0], ordered[-1], units)
+    assert np.isin(found.values, ordered).all()
+    exact = np.searchsorted(ordered, found.values, "right")
+    assert found.upto[1:].tolist() == exact[1:].tolist()
+    ranks = np.arange(1, units + 1)
+    nearest = np.searchsorted(ordered, found.at_rank(ranks), "right")
+    below = np.searchsorted(ordered, found.at_rank(ranks), "left")
+    assert (below - ranks).max() <= units / MOST_DISTINCT + 1
+    assert (ranks - nearest).max() <= 2 * units / MOST_DISTINCT + 1
+    if kind == "zeros":
+        assert found.at_rank(np.array([units // 10, units // 4])).tolist() == [0.0, 0.0]
+
+
+def test_bins_are_used_beyond_a_number_of_values(tmp_path: Path) -> None:
+    values = np.random.default_rng(6).normal(5, 1, MOST_COUNTED + 20_000)
+    laboratory = Laboratory.of(tmp_path, unit_table(["a"] * values.size, {"spend": values}))
+    need = Histogram(SPEND)
+    found = _collected(laboratory, need).histograms[need]["a"]
+    assert not found.is_whole
+    median = found.at_rank(np.array([values.size // 2]))[0]
+    assert median == pytest.approx(np.median(values), abs=0.002)
 
 
 def test_values_of_few_units_are_asked_for_only_where_there_are_few(tmp_path: Path) -> None:

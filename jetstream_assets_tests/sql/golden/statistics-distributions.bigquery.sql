@@ -59,32 +59,47 @@ WITH units AS (
     value_1 AS value_1,
     CAST(0 AS INT64) AS odd_1
   FROM scoped
+), binned AS (
+  SELECT
+    segment,
+    analysis_basis,
+    branch,
+    need,
+    value,
+    value AS bin
+  FROM unit_values
+  UNPIVOT EXCLUDE NULLS (value FOR need IN (value_0, value_1))
 ), runs AS (
   SELECT
     segment,
     analysis_basis,
     branch,
     need,
-    value,
-    COUNT(*) AS units
-  FROM unit_values
-  UNPIVOT EXCLUDE NULLS (value FOR need IN (value_0, value_1))
+    MIN(value) AS lowest,
+    MAX(value) AS highest,
+    COUNT(*) AS in_bin
+  FROM binned
   GROUP BY
     segment,
     analysis_basis,
     branch,
     need,
-    value
+    bin
 ), ranked AS (
   SELECT
     segment,
     analysis_basis,
     branch,
     need,
-    value,
-    units,
-    CAST(SUM(units) OVER (PARTITION BY segment, analysis_basis, branch, need ORDER BY value) AS INT64) AS upto,
-    CAST(SUM(units) OVER (PARTITION BY segment, analysis_basis, branch, need) AS INT64) AS total,
+    CASE
+      WHEN lowest = MIN(lowest) OVER (PARTITION BY segment, analysis_basis, branch, need)
+      THEN lowest
+      ELSE highest
+    END AS value,
+    CAST(CASE WHEN lowest = highest THEN in_bin ELSE 1 END AS INT64) AS units,
+    in_bin,
+    CAST(SUM(in_bin) OVER (PARTITION BY segment, analysis_basis, branch, need ORDER BY highest) AS INT64) AS upto,
+    CAST(SUM(in_bin) OVER (PARTITION BY segment, analysis_basis, branch, need) AS INT64) AS total,
     COUNT(*) OVER (PARTITION BY segment, analysis_basis, branch, need) AS distinct_values
   FROM runs
 )
@@ -100,7 +115,7 @@ SELECT
 FROM ranked
 WHERE
   distinct_values <= 2048
-  OR upto = units
+  OR upto = in_bin
   OR FLOOR(upto * 2048 / total) > FLOOR((
-    upto - units
+    upto - in_bin
   ) * 2048 / total)
