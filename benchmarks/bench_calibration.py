@@ -43,7 +43,7 @@ UNITS = (200, 10_000)
 SHARES = (0.5, 0.05)
 DESCRIPTIONS = {
     "normal": "normal, correlated .64 with the value before",
-    "spend": "zero-inflated log-normal: 70 % zeros, sigma 1.5, skewness about 25",
+    "spend": "zero-inflated log-normal: 70 % zeros, sigma 1.5, skewness 55",
     "rare": "0 or 1, 1 % ones",
 }
 
