@@ -7,7 +7,7 @@ export DAGSTER_HOME := $(STATE)/dagster_home
 DEMO := $(STATE)/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick dev lint bench clean
+.PHONY: help demo test test-quick dev lint bench bench-statistics clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,10 @@ lint: .venv/.synced  ## ruff and mypy
 
 bench: .venv/.synced  ## the benchmarks, written to benchmarks/results
 	@for benchmark in benchmarks/bench_*.py; do $(BIN)/python $$benchmark || exit 1; done
+
+bench-statistics: .venv/.synced  ## the statistics side by side with mozanalysis, then up to 10 million units
+	@$(BIN)/python benchmarks/bench_statistics.py
+	@$(BIN)/python benchmarks/bench_statistics.py --scale
 
 clean:  ## remove the environment, the demo and the local instance
 	@rm -rf .venv .jetstream

@@ -26,6 +26,7 @@ from jetstream_assets.statistics.distribution import Distribution
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from jetstream_assets.experiments.needs import Histogram, Need
     from jetstream_assets.sql.capping import Summed
@@ -133,15 +134,14 @@ _BRANCH = {
 def of_histograms(table: pa.Table, needs: Sequence[Histogram]) -> dict[Need, dict[Scope, Branches]]:
     """Cut the rows, in the order of group and value, where the group changes."""
     keys = ("need", "segment", "analysis_basis", "branch")
-    table = table.sort_by([(key, "ascending") for key in (*keys, "value")])
-    labels = [table[key].to_pylist() for key in keys]
-    values, units, upto = (table[key].to_numpy() for key in ("value", "units", "upto"))
-    groups = list(zip(*labels, strict=True))
-    starts = [i for i, group in enumerate(groups) if i == 0 or group != groups[i - 1]]
-    ends = [*starts[1:], len(groups)] if groups else []
+    codes = [table[key].combine_chunks().dictionary_encode().indices.to_numpy() for key in keys]
+    order = np.lexsort([table["value"].to_numpy(), *codes])
+    values, units, upto = (table[key].to_numpy()[order] for key in ("value", "units", "upto"))
+    starts = _starts([code[order] for code in codes])
+    groups = zip(*(table[key].take(order[starts]).to_pylist() for key in keys), strict=True)
     found: dict[str, dict[Scope, Branches]] = defaultdict(lambda: defaultdict(dict))
-    for start, end in zip(starts, ends, strict=True):
-        need, segment, basis, branch = groups[start]
+    ends = [*starts[1:], len(table)] if starts.size else []
+    for (need, segment, basis, branch), start, end in zip(groups, starts, ends, strict=True):
         found[need][segment, basis][branch] = Distribution(
             values[start:end].astype(np.float64),
             units[start:end].astype(np.int64),
@@ -149,6 +149,16 @@ def of_histograms(table: pa.Table, needs: Sequence[Histogram]) -> dict[Need, dic
         )
     columns = {value: f"value_{i}" for i, value in enumerate(dict.fromkeys(n.value for n in needs))}
     return {need: dict(found[columns[need.value]]) for need in needs}
+
+
+def _starts(keys: Sequence[NDArray[np.int32]]) -> NDArray[np.int64]:
+    """The rows at which any key differs from that of the row before."""
+    changes = np.zeros(keys[0].size, dtype=bool)
+    changes[:1] = True
+    for key in keys:
+        changes[1:] |= key[1:] != key[:-1]
+    found: NDArray[np.int64] = np.flatnonzero(changes)
+    return found
 
 
 def of_pairs(table: pa.Table) -> dict[Scope, Branches]:

@@ -1,0 +1,156 @@
+"""Statistics side by side with mozanalysis: the ratio of CPU time and of peak memory, in one run.
+
+    python benchmarks/bench_statistics.py            # 100,000 units; some minutes
+    python benchmarks/bench_statistics.py --quick    # 10,000 units
+    python benchmarks/bench_statistics.py --scale    # our side alone, up to 10 million units
+
+Every measurement is a process of its own that reads the same Parquet files of unit rows and ends
+with the same rows; whether they agree is checked in the run. CPU seconds (user and system) count
+from reading the files to the last row, without the imports; memory is the process's peak resident
+size, imports included. Ratios are original / ours. Results go to benchmarks/results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from statistics_bench.agreement import agreement
+from statistics_bench.load import BRANCHES, METRICS, SEGMENTS, write_units
+from statistics_bench.measure import LOADS, Task, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RESULTS = Path(__file__).parent / "results" / "statistics.json"
+UNITS, QUICK_UNITS = 100_000, 10_000
+SCALES = (1_000_000, 3_000_000, 10_000_000)
+# Beyond, the original resamples for hours: one reference branch of all units is measured.
+MOST_UNITS_RESAMPLED_WHOLE = 20_000
+
+Json = dict[str, Any]
+
+
+def main() -> None:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--units", type=int, default=UNITS)
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_UNITS:,} units")
+    parser.add_argument("--scale", type=int, nargs="*", metavar="UNITS", help="our side alone")
+    parser.add_argument("--memory-limit", default="1GB", help="DuckDB's, with --scale")
+    given = parser.parse_args()
+    if given.scale is not None:
+        scale(given.scale or SCALES, given.memory_limit)
+    else:
+        side_by_side(QUICK_UNITS if given.quick else given.units)
+
+
+def side_by_side(units: int) -> None:
+    """Both sides on both loads."""
+    about = {
+        "units": units,
+        "branches": len(BRANCHES),
+        "segments": len(SEGMENTS),
+        "python": platform.python_version(),
+        "ratios": "original / ours: CPU seconds from reading the files; peak resident memory",
+    }
+    with tempfile.TemporaryDirectory() as root:
+        write_units(Path(root), units)
+        _store(about | _compared("weekly", root))
+        is_whole = units <= MOST_UNITS_RESAMPLED_WHOLE
+        resampling = _compared("resampling", root, is_whole=is_whole)
+        _store({"resampling": resampling.pop("total") | resampling})
+
+
+def _compared(load: str, root: str, *, is_whole: bool = True) -> Json:
+    # Rows of resamples are drawn for one reference branch of all units where all would take hours.
+    references = None if is_whole else 1
+    found: Json = {"per_statistic": {}}
+    for statistic in (*dict.fromkeys(s.statistic for s in LOADS[load]), None):
+        ours = run(Task("ours", load, root, statistic, is_whole))
+        original = run(Task("original", load, root, statistic, is_whole, references))
+        entry = _ratios(ours, original)
+        if statistic is None:
+            found["total"] = entry
+            found["agreement"] = agreement(ours["rows"], original["rows"])
+        else:
+            found["per_statistic"][statistic] = entry
+    if not is_whole:
+        _extrapolate(found)
+    _print(load, found)
+    return found
+
+
+def _extrapolate(found: Json) -> None:
+    """The original does the same again for each reference branch; ours does not."""
+    entries = [found["total"], *found["per_statistic"].values()]
+    for entry in entries:
+        entry["measured_original_cpu_seconds"] = entry["original"]["cpu_seconds"]
+        entry["original"]["cpu_seconds"] *= len(BRANCHES)
+        entry["time_ratio"] *= len(BRANCHES)
+    found["total"]["extrapolated"] = (
+        "measured of all units without segments and, of the original, with one of the three "
+        "reference branches; its CPU seconds are taken three times, its memory as measured"
+    )
+
+
+def _ratios(ours: Json, original: Json) -> Json:
+    sides = {"ours": ours, "original": original}
+    kept = {name: {k: v for k, v in side.items() if k != "rows"} for name, side in sides.items()}
+    return {
+        "time_ratio": original["cpu_seconds"] / ours["cpu_seconds"],
+        "memory_ratio": original["peak_mib"] / ours["peak_mib"],
+        **kept,
+    }
+
+
+def scale(sizes: Sequence[int], memory_limit: str) -> None:
+    """Our side alone, with 20 metrics, 3 branches and 4 segments."""
+    found: Json = {}
+    for units in sizes:
+        with tempfile.TemporaryDirectory() as root:
+            write_units(Path(root), units)
+            entry = run(Task("ours", "scale", root, memory_limit=memory_limit))
+        del entry["rows"]
+        entry["cpu_microseconds_per_unit"] = entry["cpu_seconds"] / units * 1e6
+        found[str(units)] = entry
+        print(f"{units:>12,} units  " + "  ".join(f"{k} {v:.1f}" for k, v in entry.items()))
+    _store({"scale": {"memory_limit": memory_limit, "metrics": len(METRICS), **found}})
+
+
+def _print(load: str, found: Json) -> None:
+    heads = ("CPU ours", "original", "ratio", "MiB ours", "original", "ratio")
+    print(f"\n{load:<24}" + "".join(f"{head:>10}" for head in heads))
+    for name, entry in {**found["per_statistic"], "total": found["total"]}.items():
+        ours, original = entry["ours"], entry["original"]
+        print(
+            f"{name:<24}{ours['cpu_seconds']:>10.2f}{original['cpu_seconds']:>10.2f}"
+            f"{entry['time_ratio']:>10.1f}{ours['peak_mib']:>10.0f}{original['peak_mib']:>10.0f}"
+            f"{entry['memory_ratio']:>10.2f}"
+        )
+    if "extrapolated" in found["total"]:
+        print(f"({found['total']['extrapolated']})")
+    for statistic, count in found["agreement"].items():
+        print(
+            f"{statistic}: {count['within']:.0f} of {count['rows']:.0f} rows agree within "
+            f"{count['tolerance']:g} half-widths (largest {count['largest']:.3g}); "
+            f"{count['with_reason']:.0f} have a reason instead"
+        )
+
+
+def _store(found: Json) -> None:
+    """Put the results beside those of other loads that are already there."""
+    RESULTS.parent.mkdir(exist_ok=True)
+    stored = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    RESULTS.write_text(json.dumps(stored | found, indent=2) + "\n")
+    print(f"\n{RESULTS}")
+
+
+if __name__ == "__main__":
+    main()
