@@ -58,7 +58,7 @@ def collected(
             found.moments[need] = moments_by_branch(values, need)  # type: ignore[index]  # dicts here
         elif isinstance(need, CoMoments):
             found.co_moments[need] = co_moments_by_branch(values, covariates, need)  # type: ignore[index]  # dicts here
-        else:
+        elif isinstance(need, Histogram):
             found.histograms[need] = histograms(values, need)  # type: ignore[index]  # dicts here
     return found
 
