@@ -50,6 +50,8 @@ class LocalDaskExecutor(DaskExecutor):
             threads_per_worker=1,
             preload=["jetstream_assets.orchestration.dask_worker"],
             dashboard_address=None,
+            # Without a dashboard the scheduler still serves HTTP, on a port that runs would share.
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
             silence_logs=logging.ERROR,
         )
         with cluster, Client(cluster) as client:  # type: ignore[no-untyped-call]  # it has no types

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from jetstream_assets.analysis.observed import Asked
     from jetstream_assets.analysis.stage import StageResult
     from jetstream_assets.experiments.plan import AnalysisPlan
     from jetstream_assets.report.store import Published
 
 Metadata = dict[str, MetadataValue[Any] | str]
 
+_SQL_SHOWN = 20_000
 _ROWS_SHOWN = 100
 
 
@@ -57,7 +59,9 @@ def stage_metadata(result: "StageResult") -> Metadata:
     return metadata
 
 
-def statistics_metadata(result: "StageResult", rows: "pa.Table") -> Metadata:
+def statistics_metadata(
+    result: "StageResult", rows: "pa.Table", asked: "Sequence[Asked]"
+) -> Metadata:
     """The step's own metadata, the rows by status, and the results of all units.
 
     Results by segment, and those that are many points of one statistic (deciles, curves), are left
@@ -68,6 +72,9 @@ def statistics_metadata(result: "StageResult", rows: "pa.Table") -> Metadata:
     from jetstream_assets.report.markdown import statistics_markdown  # noqa: PLC0415
 
     metadata = stage_metadata(result)
+    # What has no result is told by the rows, which say why; the step itself has no other failures.
+    del metadata["failures"]
+    metadata |= _asked_metadata(asked)
     for count in rows.group_by("status").aggregate([("status", "count")]).to_pylist():
         metadata[f"rows_{count['status']}"] = MetadataValue.int(count["status_count"])
     shown = rows.filter((pc.field("segment") == "all") & pc.field("parameter").is_null())
@@ -84,6 +91,25 @@ def published_metadata(published: "Sequence[Published]") -> Metadata:
     return {
         "documents": MetadataValue.md(published_markdown(published)),
         "place": MetadataValue.text(", ".join(sorted(places))),
+    }
+
+
+def _asked_metadata(asked: "Sequence[Asked]") -> Metadata:
+    """Seconds and bytes of all queries, and the statements as far as an event log should hold."""
+    if not asked:
+        return {}
+    statements, shown = "", 0
+    for query in asked:
+        if shown and len(statements) + len(query.sql) > _SQL_SHOWN:
+            break
+        statements += f"```sql\n{query.sql}\n```\n\n"
+        shown += 1
+    more = f"{len(asked) - shown} more statements of the same kind." if shown < len(asked) else ""
+    return {
+        "queries": MetadataValue.int(len(asked)),
+        "seconds": MetadataValue.float(round(sum(query.seconds for query in asked), 3)),
+        "bytes_read_at_most": MetadataValue.int(sum(query.bytes_read_at_most for query in asked)),
+        "sql": MetadataValue.md(statements + more),
     }
 
 

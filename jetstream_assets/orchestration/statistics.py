@@ -56,11 +56,14 @@ def statistics_asset(partitions: PartitionsDefinition[str], shards: int) -> Asse
 def _shard(index: int, count: int) -> OpDefinition:
     @op(name=f"shard_{index}", ins={"plans": In(), "metrics": In(Nothing)})
     def shard(plans: Plans, warehouse: WarehouseResource) -> list[Any]:
-        """One shard's rows, a table for each plan of the run."""
+        """For each plan of the run, one shard's rows and the queries that gave them."""
+        from jetstream_assets.analysis.observed import ObservedWarehouse  # noqa: PLC0415
         from jetstream_assets.analysis.statistics import Shard, shard_statistics  # noqa: PLC0415
 
-        tables = warehouse.open()
-        return [shard_statistics(plan, tables, Shard(index, count)) for plan in plans]
+        tables = ObservedWarehouse(warehouse.open())
+        return [
+            (shard_statistics(plan, tables, Shard(index, count)), tables.taken()) for plan in plans
+        ]
 
     return shard
 
@@ -75,7 +78,7 @@ def _store(names: tuple[str, ...]) -> OpDefinition:
         context: AssetExecutionContext,
         plans: Plans,
         warehouse: WarehouseResource,
-        **shards: Any,  # noqa: ANN401  # one list of tables a shard
+        **shards: Any,  # noqa: ANN401  # a shard's rows and queries, for each plan
     ) -> None:
         """Put the shards of each plan together and store them as one slice."""
         import pyarrow as pa  # noqa: PLC0415
@@ -84,8 +87,10 @@ def _store(names: tuple[str, ...]) -> OpDefinition:
 
         tables = warehouse.open()
         for plan, *parts in zip(plans, *shards.values(), strict=True):
-            result = store_statistics(plan, tables, parts)
-            metadata = statistics_metadata(result, pa.concat_tables(parts))
+            rows = [rows for rows, _ in parts]
+            asked = [query for _, queries in parts for query in queries]
+            result = store_statistics(plan, tables, rows)
+            metadata = statistics_metadata(result, pa.concat_tables(rows), asked)
             context.add_asset_metadata(
                 metadata, asset_key=STATISTICS, partition_key=Cell(plan.slug, plan.date).key
             )

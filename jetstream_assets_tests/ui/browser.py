@@ -114,6 +114,9 @@ class Browser:
         row = self.page.locator("tr", has=self.page.get_by_text(label, exact=True)).first
         row.get_by_text(_METADATA_IN_A_DIALOG).click()
         expect(self.page.get_by_role("button", name="Close")).to_be_visible()
+        # The dialog is there before what it shows.
+        shown = self.page.get_by_role("dialog").locator("p, pre, table").first
+        expect(shown).to_be_visible()
 
     def materialize(self, cell: Cell) -> None:
         """Launch a run of all assets for a cell through the graph's dialog."""

@@ -1,0 +1,70 @@
+"""What a step asked of the warehouse: statements, seconds and bytes, for people to look at.
+
+Belongs here: a warehouse that remembers what it was asked. Does not: showing it (`report`).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from sqlglot import exp
+
+    from jetstream_assets.warehouse.base import Estimate, Provenance, Warehouse, Written
+    from jetstream_assets.warehouse.tables import ResultTable, Slice
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One query: its statement, its seconds, and the bytes of the tables it names."""
+
+    sql: str
+    seconds: float
+    bytes_read_at_most: int
+
+
+class ObservedWarehouse:
+    """A warehouse that remembers its queries until they are taken; else as the one inside."""
+
+    def __init__(self, inside: Warehouse) -> None:
+        self._inside = inside
+        self._asked: list[Asked] = []
+
+    def taken(self) -> tuple[Asked, ...]:
+        """The queries since the last call, in order."""
+        asked, self._asked = tuple(self._asked), []
+        return asked
+
+    def query(self, tree: exp.Expr) -> pa.Table:
+        """The rows of a query, which is remembered when it succeeds."""
+        started = time.perf_counter()
+        rows = self._inside.query(tree)
+        seconds = time.perf_counter() - started
+        estimate = self._inside.dry_run(tree)
+        self._asked.append(Asked(estimate.sql, seconds, estimate.bytes_read))
+        return rows
+
+    def replace(
+        self, target: Slice, content: exp.Expr | pa.Table, provenance: Provenance
+    ) -> Written:
+        """As the warehouse inside."""
+        return self._inside.replace(target, content, provenance)
+
+    def provenance(self, target: Slice) -> Provenance | None:
+        """As the warehouse inside."""
+        return self._inside.provenance(target)
+
+    def slices(self, table: ResultTable, experiment: str, dataset: str) -> tuple[Slice, ...]:
+        """As the warehouse inside."""
+        return self._inside.slices(table, experiment, dataset)
+
+    def dry_run(self, tree: exp.Expr) -> Estimate:
+        """As the warehouse inside."""
+        return self._inside.dry_run(tree)
+
+    def sql(self, tree: exp.Expr) -> str:
+        """As the warehouse inside."""
+        return self._inside.sql(tree)
