@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Metadata = dict[str, MetadataValue[Any] | str]
 
-_SQL_SHOWN = 20_000
+_SQL_SHOWN = 8_000
 _ROWS_SHOWN = 100
 
 
