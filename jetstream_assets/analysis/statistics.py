@@ -93,7 +93,7 @@ def store_statistics(
 
 
 def whole_rows(plan: AnalysisPlan, shards: Sequence[pa.Table]) -> pa.Table:
-    """The rows of all shards with what only the whole can say, in the order of `_ROW_ORDER`."""
+    """The rows of all shards with what only the whole can say, in the stored order."""
     rows = pa.concat_tables(shards)
     configuration = plan.settled
     rows = with_adjusted_p_values(rows, configuration.multiple_comparisons, plan.experiment)

@@ -156,7 +156,7 @@ def _request(
 
 def _including(settings: Settings, cells: "Sequence[Cell]") -> Settings:
     """The settings with a first date that includes every cell."""
-    first = min(settings.first_date, *(cell.date for cell in cells), settings.first_date)
+    first = min(settings.first_date, *(cell.date for cell in cells))
     return settings.model_copy(update={"first_date": first})
 
 

@@ -88,10 +88,6 @@ class Experiment:
             raise ValueError(f"experiment {self.slug!r} has no start date")
         return Timeline(self.start_date, self.enrollment_period, self.end_date)
 
-    def is_complete(self, on: date) -> bool:
-        """Whether the experiment has ended by the end of day ``on``."""
-        return self.end_date is not None and self.end_date <= on
-
 
 def normalized(slug: str) -> str:
     """A slug with every character outside [A-Za-z0-9_] as an underscore."""

@@ -82,20 +82,6 @@ def select_configurations(
     return SelectedConfigurations(tuple(selected), tuple(excluded))
 
 
-def select_named(records: Iterable[ExperimentRecord], slugs: Iterable[str]) -> SelectedRecords:
-    """The records of these slugs, in the order asked for; unknown slugs are left out."""
-    known = {record.slug: record for record in records}
-    wanted = dict.fromkeys(slugs)
-    return SelectedRecords(
-        tuple(known[slug] for slug in wanted if slug in known),
-        tuple(
-            Exclusion(slug, f"There is no experiment {slug!r} among the {len(known)} records.")
-            for slug in wanted
-            if slug not in known
-        ),
-    )
-
-
 def expand_dates(experiment: Experiment, latest_complete_day: date) -> tuple[date, ...]:
     """Every date of an experiment that can be analysed, ascending.
 

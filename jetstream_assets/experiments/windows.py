@@ -151,10 +151,6 @@ class Timeline:
             self.last_enrollment_date + timedelta(days=window.end),
         )
 
-    def last_due_date(self, today: date) -> date:
-        """The last date up to ``today`` (inclusive) on which something may be due."""
-        return today if self.end_date is None else min(self.end_date, today)
-
     def _due_of(self, period: Period, on: date) -> DueWindow | None:
         if period in _REPEATED_DAYS:
             return self._repeated(period, _REPEATED_DAYS[period], on)

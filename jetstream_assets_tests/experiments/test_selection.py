@@ -10,7 +10,6 @@ from jetstream_assets.experiments.selection import (
     Exclusion,
     expand_dates,
     select_configurations,
-    select_named,
     select_records,
 )
 from jetstream_assets_tests.builders import make_configuration, make_experiment
@@ -65,13 +64,6 @@ def test_an_old_date_selects_what_it_selected_then() -> None:
     record = ExperimentRecord("a", start_date=date(2020, 1, 1), end_date=date(2020, 2, 1))
     assert select_records([record], date(2020, 1, 15)).selected == (record,)
     assert select_records([record], date(2020, 6, 1)).selected == ()
-
-
-def test_named_experiments_come_in_the_order_asked_for() -> None:
-    a, b = ExperimentRecord("a"), ExperimentRecord("b", is_rollout=True)
-    found = select_named([a, b], ["b", "c", "a", "b"])
-    assert found.selected == (b, a)
-    assert found.excluded == (Exclusion("c", "There is no experiment 'c' among the 2 records."),)
 
 
 @pytest.mark.parametrize(
