@@ -5,7 +5,6 @@ Belongs here: a warehouse that remembers what it was asked. Does not: showing it
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,17 +12,17 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from sqlglot import exp
 
-    from jetstream_assets.warehouse.base import Estimate, Provenance, Warehouse, Written
+    from jetstream_assets.warehouse.base import Answer, Estimate, Provenance, Warehouse, Written
     from jetstream_assets.warehouse.tables import ResultTable, Slice
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One query: its statement, its seconds, and the bytes of the tables it names."""
+    """One query: its statement, its seconds, and the bytes of source that it read."""
 
     sql: str
     seconds: float
-    bytes_read_at_most: int
+    bytes_read: int
 
 
 class ObservedWarehouse:
@@ -38,14 +37,15 @@ class ObservedWarehouse:
         asked, self._asked = tuple(self._asked), []
         return asked
 
+    def answer(self, tree: exp.Expr) -> Answer:
+        """The rows of a query with what they cost; it is remembered when it succeeds."""
+        answer = self._inside.answer(tree)
+        self._asked.append(Asked(answer.sql, answer.seconds, answer.bytes_read))
+        return answer
+
     def query(self, tree: exp.Expr) -> pa.Table:
         """The rows of a query, which is remembered when it succeeds."""
-        started = time.perf_counter()
-        rows = self._inside.query(tree)
-        seconds = time.perf_counter() - started
-        estimate = self._inside.dry_run(tree)
-        self._asked.append(Asked(estimate.sql, seconds, estimate.bytes_read))
-        return rows
+        return self.answer(tree).rows
 
     def replace(
         self, target: Slice, content: exp.Expr | pa.Table, provenance: Provenance

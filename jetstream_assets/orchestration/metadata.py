@@ -108,7 +108,7 @@ def _asked_metadata(asked: "Sequence[Asked]") -> Metadata:
     return {
         "queries": MetadataValue.int(len(asked)),
         "seconds": MetadataValue.float(round(sum(query.seconds for query in asked), 3)),
-        "bytes_read_at_most": MetadataValue.int(sum(query.bytes_read_at_most for query in asked)),
+        "bytes_read": MetadataValue.int(sum(query.bytes_read for query in asked)),
         "sql": MetadataValue.md(statements + more),
     }
 

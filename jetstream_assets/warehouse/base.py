@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import pyarrow as pa
+
 if TYPE_CHECKING:
-    import pyarrow as pa
     from sqlglot import exp
 
     from jetstream_assets.warehouse.tables import ResultTable, Slice
@@ -42,6 +43,16 @@ class Written:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """The rows of a query, and what they cost: bytes of source read, seconds, statement."""
+
+    rows: pa.Table
+    bytes_read: int
+    seconds: float
+    sql: str
+
+
+@dataclass(frozen=True)
 class Estimate:
     """What a query would read, before it runs: bytes of source tables."""
 
@@ -56,6 +67,10 @@ class Warehouse(Protocol):
     Every method raises `QueryError` when the warehouse refuses what a query says, and
     `WarehouseError` when the warehouse itself is in trouble.
     """
+
+    def answer(self, tree: exp.Expr) -> Answer:
+        """The rows of a query with what they cost."""
+        ...
 
     def query(self, tree: exp.Expr) -> pa.Table:
         """The rows of a query."""

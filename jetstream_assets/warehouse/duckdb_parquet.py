@@ -18,7 +18,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from jetstream_assets.errors import QueryError, WarehouseError
-from jetstream_assets.warehouse.base import Estimate, Provenance, Written
+from jetstream_assets.warehouse.base import Answer, Estimate, Provenance, Written
 from jetstream_assets.warehouse.duckdb_dialect import to_duckdb
 from jetstream_assets.warehouse.duckdb_errors import BROKEN, as_warehouse_errors
 from jetstream_assets.warehouse.duckdb_session import DuckDBSession
@@ -48,6 +48,7 @@ _INTEGERS = frozenset(
 _STORED_TYPES = dict.fromkeys((*_INTEGERS, '"NULL"'), "BIGINT") | {"FLOAT": "DOUBLE"}
 _ROW_GROUP = 122_880  # DuckDB's default, written down: it decides the bytes
 _CONTENT = "content"
+_PROFILED = "SET enable_profiling = 'no_output'"
 _ALL_CONTENT = f"SELECT * FROM {_CONTENT}"  # noqa: S608  a constant
 
 
@@ -76,11 +77,19 @@ class DuckDBParquetWarehouse:
         session = DuckDBSession(root, self.threads, self.memory_limit)
         object.__setattr__(self, "_session", session)
 
-    def query(self, tree: exp.Expr) -> pa.Table:
-        """The rows of a query, in memory."""
+    def answer(self, tree: exp.Expr) -> Answer:
+        """The rows of a query, in memory, and what DuckDB's profile says it read for them."""
+        started = time.perf_counter()
         sql = self._statement(tree)
         with self._cursor(sql, tree) as cursor:
-            return cursor.sql(_with_stored_types(cursor, sql)).to_arrow_table()
+            cursor.execute(_PROFILED)
+            rows = cursor.sql(_with_stored_types(cursor, sql)).to_arrow_table()
+            bytes_read = _bytes_read(cursor)
+        return Answer(rows, bytes_read, time.perf_counter() - started, sql)
+
+    def query(self, tree: exp.Expr) -> pa.Table:
+        """The rows of a query, in memory."""
+        return self.answer(tree).rows
 
     def replace(
         self, target: Slice, content: exp.Expr | pa.Table, provenance: Provenance
@@ -99,15 +108,15 @@ class DuckDBParquetWarehouse:
         with _disk_trouble(path), replacement(path) as beside, self._cursor(sql, tree) as cursor:
             if tree is None:
                 cursor.register(_CONTENT, content)
-            cursor.execute("SET enable_profiling = 'no_output'")
+            cursor.execute(_PROFILED)
             copy = _copy(_with_stored_types(cursor, sql), beside, provenance)
             rows = cursor.execute(copy).fetchall()[0][0]
-            profile = cursor.get_profiling_information()
+            bytes_read = _bytes_read(cursor)
             size = beside.stat().st_size
         return Written(
             rows=rows,
             bytes_written=size,
-            bytes_read=int(json.loads(profile)["io"]["total_bytes_read"]),
+            bytes_read=bytes_read,
             seconds=time.perf_counter() - started,
             sql="" if tree is None else sql,
         )
@@ -168,6 +177,11 @@ def _with_stored_types(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
         return sql
     replaced = ", ".join(cast.sql(dialect="duckdb") for cast in casts)
     return f"SELECT * REPLACE ({replaced}) FROM (\n{sql}\n)"  # noqa: S608  rendered from trees
+
+
+def _bytes_read(cursor: duckdb.DuckDBPyConnection) -> int:
+    """What the last statement read from files: the needed columns of the needed row groups."""
+    return int(json.loads(cursor.get_profiling_information())["io"]["total_bytes_read"])
 
 
 def _copy(sql: str, path: Path, provenance: Provenance) -> str:

@@ -165,6 +165,17 @@ def test_a_dry_run_reads_nothing_and_checks_everything(laboratory: Laboratory) -
     assert laboratory.warehouse.dry_run(query("SELECT 1 AS a")).bytes_read == 0
 
 
+def test_an_answer_tells_its_cost(laboratory: Laboratory) -> None:
+    table = pa.table({"a": list(range(100_000)), "b": [float(i) for i in range(100_000)]})
+    laboratory.put("telemetry", "large", table)
+    answer = laboratory.warehouse.answer(query("SELECT SUM(b) AS s FROM telemetry.large"))
+    assert answer.rows.to_pylist() == [{"s": float(sum(range(100_000)))}]
+    assert answer.bytes_read > 10_000
+    assert answer.seconds > 0
+    assert "telemetry" in answer.sql
+    assert laboratory.warehouse.answer(query("SELECT 1 AS a")).bytes_read == 0
+
+
 def test_bytes_read_are_reported(laboratory: Laboratory) -> None:
     laboratory.put("d", "t", pa.table({"a": list(range(100_000))}))
     written = laboratory.warehouse.replace(
