@@ -84,7 +84,7 @@ class DuckDBParquetWarehouse:
         with self._cursor(sql, tree) as cursor:
             cursor.execute(_PROFILED)
             rows = cursor.sql(_with_stored_types(cursor, sql)).to_arrow_table()
-            bytes_read = _bytes_read(cursor)
+            bytes_read = self._bytes_read(cursor, tree)
         return Answer(rows, bytes_read, time.perf_counter() - started, sql)
 
     def query(self, tree: exp.Expr) -> pa.Table:
@@ -97,9 +97,8 @@ class DuckDBParquetWarehouse:
         """Put the content in the slice's place, whole and atomically.
 
         The rows go from DuckDB to the file without passing through Python. Equal rows in equal
-        order give equal bytes. ``bytes_read`` is what DuckDB's profile says it read from files:
-        the needed columns of the needed row groups. A table from
-        Python has no statement.
+        order give equal bytes. ``bytes_read`` counts the needed columns of the needed row groups.
+        A table from Python has no statement.
         """
         started = time.perf_counter()
         tree = None if isinstance(content, pa.Table) else content
@@ -111,7 +110,7 @@ class DuckDBParquetWarehouse:
             cursor.execute(_PROFILED)
             copy = _copy(_with_stored_types(cursor, sql), beside, provenance)
             rows = cursor.execute(copy).fetchall()[0][0]
-            bytes_read = _bytes_read(cursor)
+            bytes_read = self._bytes_read(cursor, tree)
             size = beside.stat().st_size
         return Written(
             rows=rows,
@@ -154,6 +153,17 @@ class DuckDBParquetWarehouse:
     def _files(self, tree: exp.Expr | None) -> frozenset[Path]:
         return frozenset() if tree is None else Relations(self.root).files(to_duckdb(tree))
 
+    def _bytes_read(self, cursor: duckdb.DuckDBPyConnection, tree: exp.Expr | None) -> int:
+        """What the last statement read from files, by DuckDB's profile.
+
+        DuckDB has none for a statement that it answers from the files' statistics, such as a count
+        of all rows; then it is the size of the files, an upper bound.
+        """
+        profile = json.loads(cursor.get_profiling_information())
+        if "io" in profile:
+            return int(profile["io"]["total_bytes_read"])
+        return sum(file.stat().st_size for file in self._files(tree))
+
     @contextmanager
     def _cursor(self, sql: str, tree: exp.Expr | None) -> Iterator[duckdb.DuckDBPyConnection]:
         with as_warehouse_errors(sql, lambda: self._files(tree)):
@@ -177,11 +187,6 @@ def _with_stored_types(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
         return sql
     replaced = ", ".join(cast.sql(dialect="duckdb") for cast in casts)
     return f"SELECT * REPLACE ({replaced}) FROM (\n{sql}\n)"  # noqa: S608  rendered from trees
-
-
-def _bytes_read(cursor: duckdb.DuckDBPyConnection) -> int:
-    """What the last statement read from files: the needed columns of the needed row groups."""
-    return int(json.loads(cursor.get_profiling_information())["io"]["total_bytes_read"])
 
 
 def _copy(sql: str, path: Path, provenance: Provenance) -> str:

@@ -176,6 +176,14 @@ def test_an_answer_tells_its_cost(laboratory: Laboratory) -> None:
     assert laboratory.warehouse.answer(query("SELECT 1 AS a")).bytes_read == 0
 
 
+def test_a_count_of_all_rows_has_a_cost_too(laboratory: Laboratory) -> None:
+    laboratory.put("d", "t", pa.table({"a": list(range(1000))}))
+    count = query("SELECT COUNT(*) AS n FROM d.t")
+    assert laboratory.warehouse.answer(count).rows.to_pylist() == [{"n": 1000}]
+    written = laboratory.warehouse.replace(a_slice(), count, PROVENANCE)
+    assert (written.rows, written.bytes_read > 0) == (1, True)
+
+
 def test_bytes_read_are_reported(laboratory: Laboratory) -> None:
     laboratory.put("d", "t", pa.table({"a": list(range(100_000))}))
     written = laboratory.warehouse.replace(
