@@ -68,26 +68,27 @@ def statistics_rows(
     before = columns_of(warehouse, preenrollment) if preenrollment is not None else None
     obstacles = Obstacles(failures, columns, before)
     due = window.due
-    unknown = {
-        basis: obstacle
-        for basis in AnalysisBasis
-        if (obstacle := obstacles.of_units(due.period, due.index, basis)) is not None
-    }
+    unknown = obstacles.to_bases(due.period, due.index)
+    segments = tuple(segment.name for segment in configuration.segments)
     units = UnitRows(
         metrics,
-        due.period,
-        due.index,
-        due.window.length,
-        tuple(basis for basis in AnalysisBasis if basis not in unknown),
-        tuple(s.name for s in configuration.segments if s.name in columns.types),
-        _integers(columns, before, summaries),
-        preenrollment,
+        period=due.period,
+        window_index=due.index,
+        window_length=due.window.length,
+        bases=tuple(basis for basis in AnalysisBasis if basis not in unknown),
+        segments=tuple(name for name in segments if name in columns.types),
+        integers=_integers(columns, before, summaries),
+        preenrollment=preenrollment,
     )
     rows = _Estimation(window, configuration, obstacles, units).rows(warehouse, summaries)
     if include_counts:
         branches = [branch.slug for branch in configuration.experiment.branches]
         rows += count_rows(warehouse, units, ALL_UNITS, branches)
-        rows += [uncounted(basis, ALL_UNITS, obstacle) for basis, obstacle in unknown.items()]
+        rows += [
+            uncounted(basis, segment, obstacle)
+            for basis, obstacle in unknown.items()
+            for segment in (ALL_UNITS, *segments)
+        ]
     return statistics_table(due, rows)
 
 

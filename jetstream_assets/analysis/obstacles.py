@@ -7,7 +7,7 @@ determine (`statistics`), what the warehouse refuses (`collection`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jetstream_assets.analysis.unit_columns import UnitColumns
@@ -57,13 +57,11 @@ class Obstacles:
                 return Obstacle(failure.message, failure.exception_type)
         return None
 
-    def of_units(self, period: Period, index: int, basis: AnalysisBasis) -> Obstacle | None:
-        """Why it is not known which units there are: a failure that is not one metric's alone."""
-        return Obstacles(
-            [failure for failure in self.failures if failure.metric is None],
-            self.columns,
-            self.preenrollment,
-        ).of_metric("", period, index, basis)
+    def to_bases(self, period: Period, index: int) -> dict[AnalysisBasis, Obstacle]:
+        """The bases whose units are not known, and why: no failure of one metric alone."""
+        whole = replace(self, failures=[f for f in self.failures if f.metric is None])
+        found = {basis: whole.of_metric("", period, index, basis) for basis in AnalysisBasis}
+        return {basis: obstacle for basis, obstacle in found.items() if obstacle is not None}
 
     def of_definition(self, summary: Summary, metric: Metric) -> Obstacle | None:
         """Why the statistic cannot be made of the metric."""

@@ -48,7 +48,7 @@ WHERE submission_date BETWEEN :first AND :last
 
 _GLEAN = """
 SELECT
-  client_id AS analysis_id,
+  :unit AS analysis_id,
   JSON_VALUE(event_extra, '$.branch') AS branch,
   DATE(submission_timestamp) AS enrollment_date,
   1 AS num_enrollment_events
@@ -90,18 +90,7 @@ WHERE DATE(pings.submission_timestamp) BETWEEN :first AND :last
   AND pings.client_info.app_channel = 'production'
 """
 
-_BACKGROUND_EVENTS = """
-SELECT
-  JSON_VALUE(metrics, '$.uuid.background_update_client_id') AS analysis_id,
-  JSON_VALUE(event_extra, '$.branch') AS branch,
-  DATE(submission_timestamp) AS enrollment_date,
-  1 AS num_enrollment_events
-FROM :events
-WHERE DATE(submission_timestamp) BETWEEN :first AND :last
-  AND event_category = 'nimbus_events'
-  AND event_name = 'enrollment'
-  AND JSON_VALUE(event_extra, '$.experiment') = :slug
-"""
+_BACKGROUND_UNIT = "JSON_VALUE(metrics, '$.uuid.background_update_client_id')"
 
 # Annotated pings are no events that could be counted: all of a unit's count as one.
 _BACKGROUND_PINGS = """
@@ -182,7 +171,12 @@ def _normandy(configuration: AnalysisConfiguration) -> exp.Query:
 
 
 def _glean(configuration: AnalysisConfiguration) -> exp.Query:
-    return _sampled(configuration, _GLEAN, events=events_stream(configuration.experiment))
+    return _sampled(
+        configuration,
+        _GLEAN,
+        events=events_stream(configuration.experiment),
+        unit=exp.column("client_id"),
+    )
 
 
 def _fenix(configuration: AnalysisConfiguration) -> exp.Query:
@@ -205,7 +199,12 @@ def _background_update(configuration: AnalysisConfiguration) -> exp.Query:
     dataset = "firefox_desktop_background_update"
     prefix = f"{configuration.experiment.slug}:"
     return exp.union(
-        _sampled(configuration, _BACKGROUND_EVENTS, events=shared_table(dataset, "events_stream")),
+        _sampled(
+            configuration,
+            _GLEAN,
+            events=shared_table(dataset, "events_stream"),
+            unit=fragments.parse_expression(_BACKGROUND_UNIT, "the background update's unit"),
+        ),
         _sampled(
             configuration,
             _BACKGROUND_PINGS,

@@ -6,7 +6,7 @@ Belongs here: what all tables share. Does not: any particular key.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, ClassVar
@@ -65,6 +65,19 @@ def lower_keys(value: object) -> object:
     if len(lowered) != len(value):
         raise ValueError("keys must differ in more than upper and lower case")
     return lowered
+
+
+def definitions_apart(value: object, reserved: Collection[str]) -> object:
+    """A table whose sub-tables, but for the reserved ones, are moved into ``<definitions>``."""
+    if not isinstance(value, Mapping):
+        return value
+    definitions = {
+        name: item
+        for name, item in value.items()
+        if isinstance(item, Mapping) and name not in reserved
+    }
+    rest = {name: item for name, item in value.items() if name not in definitions}
+    return {**rest, "<definitions>": definitions}
 
 
 def _as_day(value: object) -> object:

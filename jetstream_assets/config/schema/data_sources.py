@@ -4,12 +4,11 @@ Belongs here: ``[data_sources]`` and ``[segments]``. Does not: whether their SQL
 (`config.snippets`), or whether names in them exist.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from jetstream_assets.config.schema.base import Table, lower_keys
+from jetstream_assets.config.schema.base import Table, definitions_apart, lower_keys
 from jetstream_assets.config.schema.metrics import Units
 from jetstream_assets.experiments.metrics import ExperimentsColumn
 
@@ -82,12 +81,5 @@ class SegmentsTable(Table):
     @model_validator(mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        if not isinstance(value, Mapping):
-            return value
-        definitions = {
-            name: item
-            for name, item in value.items()
-            if isinstance(item, Mapping) and name != "data_sources"
-        }
-        rest = {name: item for name, item in value.items() if name not in definitions}
-        return {**rest, "<definitions>": definitions}
+        """Sub-tables are definitions, but for that of the data sources."""
+        return definitions_apart(value, ("data_sources",))

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from jetstream_assets.config.schema.base import Names, Table, lower_keys
+from jetstream_assets.config.schema.base import Names, Table, definitions_apart, lower_keys
 from jetstream_assets.experiments.experiment import AnalysisUnit
 from jetstream_assets.experiments.metrics import AnalysisBasis
 from jetstream_assets.experiments.windows import Period
@@ -119,12 +119,4 @@ class MetricsTable(PeriodLists):
     @classmethod
     def _split(cls, value: object) -> object:
         """Sub-tables are definitions; everything else is a list by period or unknown."""
-        if not isinstance(value, Mapping):
-            return value
-        definitions = {
-            name: item
-            for name, item in value.items()
-            if isinstance(item, Mapping) and name not in PERIOD_KEYS
-        }
-        rest = {name: item for name, item in value.items() if name not in definitions}
-        return {**rest, "<definitions>": definitions}
+        return definitions_apart(value, PERIOD_KEYS)
