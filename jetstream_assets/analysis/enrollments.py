@@ -40,13 +40,16 @@ def ensure_enrollments(plan: AnalysisPlan, warehouse: Warehouse) -> StageResult:
     """Reuse the stored enrollments if they answer this plan, else compute them.
 
     The query reads nothing after the last enrollment date, so the slice is the same whichever cell
-    computes it, and whenever.
+    computes it, and whenever. A segment or exposures that were refused then and would not be now,
+    since a table has come, are a reason to compute them again.
     """
     target = enrollment_slice(plan, ResultTable.ENROLLMENTS)
     failed = enrollment_slice(plan, ResultTable.ENROLLMENTS_FAILURES)
     stored = warehouse.provenance(target)
     if stored is not None and stored.fingerprint == enrollments_fingerprint(plan.settled):
-        return StageResult(reused=(target,), failures=stored_failures(warehouse, failed))
+        failures = stored_failures(warehouse, failed)
+        if not failures or _parts(failures) == _parts(_culprits(plan, warehouse)):
+            return StageResult(reused=(target,), failures=failures)
     return _compute(plan, warehouse)
 
 
@@ -116,6 +119,10 @@ def _culprits(plan: AnalysisPlan, warehouse: Warehouse) -> tuple[Failure, ...]:
         )
         failures.append(_failure(message, error, basis=AnalysisBasis.EXPOSURES))
     return tuple(failures)
+
+
+def _parts(failures: Sequence[Failure]) -> set[tuple[str | None, AnalysisBasis | None]]:
+    return {(failure.segment, failure.analysis_basis) for failure in failures}
 
 
 def _refusal(

@@ -151,22 +151,43 @@ class _Computation:
         """Replace a slice of metrics, without those that make the warehouse refuse.
 
         Binding finds nearly every fault without reading a row; only a fault in the data itself (a
-        bad cast, an overflow) needs the snippets to be run one by one. What is refused even then
-        fails as a whole.
+        bad cast, an overflow) needs the snippets to be run one by one. Where the warehouse refuses
+        the whole and no part of it, all metrics are left out, so that units are still counted.
         """
         # The fingerprint is that of what was asked for, so that a reason answers it as well.
         origin = provenance(self.plan, windows_fingerprint(self.plan.settled, self.windows))
+        checks = iter((self.warehouse.dry_run, self.warehouse.query, None))
         failures: tuple[Failure, ...] = ()
-        for check in (self.warehouse.dry_run, self.warehouse.query, None):
+        result = None
+        while result is None:
             try:
                 written = self.warehouse.replace(target, self._query(failures), origin)
                 result = StageResult((written,), failures=failures)
-                break
             except QueryError as error:
-                failures = tuple(self._culprits(check, error))
-                result = StageResult(failures=failures)
+                failures = self._first_culprits(checks, error)
+                if not failures:
+                    result = StageResult(failures=tuple(self._everything(error)))
         store_failures(self.warehouse, failed, result.failures, origin)
         return result
+
+    def _first_culprits(
+        self, checks: Iterator[Callable[[exp.Expr], object] | None], refusal: QueryError
+    ) -> tuple[Failure, ...]:
+        """What the next check that finds any culprit finds; empty when no check is left."""
+        found = (tuple(self._culprits(check, refusal)) for check in checks)
+        return next(filter(None, found), ())
+
+    def _everything(self, error: QueryError) -> Iterator[Failure]:
+        """No metric is to blame, and nothing of these windows is known."""
+        for window in self.windows:
+            yield Failure(
+                Stage.METRICS,
+                f"The metrics could not be computed: {error.problem}",
+                type(error).__name__,
+                period=window.due.period,
+                window_index=window.due.index,
+                sql=error.sql,
+            )
 
     def _query(self, failures: tuple[Failure, ...]) -> exp.Select:
         return metrics_query(

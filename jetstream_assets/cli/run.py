@@ -49,7 +49,7 @@ https://experimenter.example.org/api/v8/experiments/ --warehouse data --output r
 --slug my-experiment --all-dates"""
 
 
-def run(  # options are its business
+def run(
     *,
     config: Annotated[
         str, typer.Option(help="Directory or git repository (path or URL) with the TOML files.")

@@ -44,6 +44,18 @@ def _add_metric(laboratory: Laboratory, definition: str) -> None:
     laboratory.configure(f"{text}\n[metrics.extra.statistics.bootstrap_mean]\n{definition}")
 
 
+SIGNAL = """
+[experiment.exposure_signal]
+name = "used"
+friendly_name = "Used"
+description = "The unit was active."
+data_source = "late"
+select_expression = "active_hours_sum > 0"
+[data_sources.late]
+from_expression = "telemetry.late_table"
+experiments_column_type = "none"
+"""
+
 METRIC_FAULTS = [
     (
         '[metrics.extra]\ndata_source = "clients_daily"\nselect_expression = "SUM(no_such_column)"',
@@ -217,6 +229,19 @@ def test_without_exposure_events_the_enrollments_basis_has_results(laboratory: L
     assert {row["analysis_basis"] for row in failed} == {"exposures"}
     computed = laboratory.rows("statistics", "status = 'ok' AND comparison IS NOT NULL")
     assert {row["metric"] for row in computed} == {"active_hours", "searches"}
+
+
+def test_exposures_that_can_be_found_again_are(laboratory: Laboratory) -> None:
+    laboratory.configure(CONFIGURATION + SIGNAL)
+    _told(laboratory)
+    assert {
+        row["analysis_basis"] for row in laboratory.rows("statistics", "status = 'failed'")
+    } == {"exposures"}
+    telemetry = laboratory.root / "warehouse" / "telemetry"
+    shutil.copytree(telemetry / "clients_daily", telemetry / "late_table")
+    _told(laboratory)
+    assert not laboratory.rows("statistics", "status = 'failed'")
+    assert _errors(laboratory) == []
 
 
 def test_missing_enrollments_fail_every_metric_with_the_reason(laboratory: Laboratory) -> None:

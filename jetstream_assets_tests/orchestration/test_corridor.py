@@ -46,7 +46,7 @@ def test_a_cell_is_materialized_from_plan_to_export(
     (run,) = laboratory.run(FIRST_WEEK, instance=instance)
     assert run.succeeded, run.errors
     plan = _metadata(instance, "analysis_plan", FIRST_WEEK)
-    assert "small\\-experiment" in str(plan["plan"]) or EXPERIMENT.slug in str(plan["plan"])
+    assert f"**{EXPERIMENT.slug}** on {FIRST_WEEK}" in str(plan["plan"])
     assert plan["windows"] == 2
     metrics = _metadata(instance, "metrics", FIRST_WEEK)
     assert {"rows", "bytes_read", "seconds", "sql", "failures"} <= metrics.keys()
