@@ -4,6 +4,7 @@ Belongs here: the demo's order of events and what it prints at the end. Does not
 (`simulation`).
 """
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,7 @@ from jetstream_assets.cli.request import cells_of_all_dates
 from jetstream_assets.cli.run import analyse
 from jetstream_assets.config.planning import open_planner
 from jetstream_assets.orchestration.settings import Executor, Settings
-from jetstream_assets.simulation.demo import DEMO_LAST_DATE, write_demo
+from jetstream_assets.simulation.demo import DEMO_LAST_DATE, DEMO_SLUG, write_demo
 
 if TYPE_CHECKING:
     from jetstream_assets.simulation.demo import Demo
@@ -28,15 +29,10 @@ def demo(
     executor: Annotated[
         Executor, typer.Option(help="Run the steps in Dask worker processes, or in this one.")
     ] = Executor.IN_PROCESS,
-    only_data: Annotated[
-        bool, typer.Option("--only-data", help="Generate the data and analyse nothing.")
-    ] = False,
 ) -> None:
     """Generate demo telemetry, analyse the demo experiments, and say where the results are."""
     with readable_errors():
         written = _generate(folder)
-        if only_data:
-            return
         settings = Settings(
             configuration=str(written.configuration),
             experiments=str(written.experiments),
@@ -63,8 +59,13 @@ def _generate(folder: Path) -> "Demo":
 
 
 def _say_where(settings: Settings) -> None:
+    results = f"{sys.argv[0]} results --warehouse {settings.warehouse} --slug {DEMO_SLUG}"
     console.print("[bold]Where the results are[/bold]")
-    console.print(f"  JSON documents  {settings.output}/statistics, metadata, errors")
-    console.print(f"  tables          {settings.warehouse}/jetstream/<table>/ (Parquet)")
-    console.print("  in the terminal jetstream results --slug <slug>")
-    console.print("  in the browser  make dev, then http://127.0.0.1:3000/asset-groups")
+    console.print(
+        f"  JSON documents   {settings.output}/statistics, metadata, errors", soft_wrap=True
+    )
+    console.print(
+        f"  tables           {settings.warehouse}/jetstream/<table>/ (Parquet)", soft_wrap=True
+    )
+    console.print(f"  in the terminal  {results} --period overall", soft_wrap=True)
+    console.print("  in the browser   make dev, then http://127.0.0.1:3000")

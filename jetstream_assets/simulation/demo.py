@@ -24,8 +24,11 @@ from jetstream_assets.simulation.world import (
     World,
 )
 
+# The experiment to look at first.
+DEMO_SLUG = "compact-toolbar-2026"
+
 _HEALTHY = SimulatedExperiment(
-    slug="compact-toolbar-2026",
+    slug=DEMO_SLUG,
     start_date=date(2026, 3, 2),
     enrollment_period=7,
     end_date=date(2026, 4, 6),
