@@ -110,15 +110,26 @@ def _culprits(plan: AnalysisPlan, warehouse: Warehouse) -> tuple[Failure, ...]:
     for segment in plan.settled.segments:
         single = replace(bare, segments=(segment,))
         if error := _refusal(single, warehouse, with_exposures=False):
-            message = f"The segment {segment.name} could not be computed: {error.problem}"
+            message = (
+                f"The segment {segment.name} could not be computed: {error.problem}"
+                f"{_where(segment.origin)}"
+            )
             failures.append(_failure(message, error, segment=segment.name))
     if error := _refusal(bare, warehouse, with_exposures=True):
-        message = (
-            f"It is not known who was exposed: {error.problem} If there are no exposure events, "
-            "name the rows that show an exposure in [experiment.exposure_signal]."
+        signal = plan.settled.exposure_signal
+        remedy = (
+            _where(signal.origin)
+            if signal
+            else " If there are no exposure events, name the rows that show an exposure in "
+            "[experiment.exposure_signal]."
         )
+        message = f"It is not known who was exposed: {error.problem}{remedy}"
         failures.append(_failure(message, error, basis=AnalysisBasis.EXPOSURES))
     return tuple(failures)
+
+
+def _where(origin: str) -> str:
+    return f" (See {origin}.)" if origin else ""
 
 
 def _parts(failures: Sequence[Failure]) -> set[tuple[str | None, AnalysisBasis | None]]:
@@ -136,7 +147,8 @@ def _refusal(
 
 
 def _everything(plan: AnalysisPlan, error: QueryError) -> Failure:
-    message = f"The enrollments of {plan.slug} could not be computed: {error.problem}"
+    where = _where(plan.settled.enrollment_query_origin)
+    message = f"The enrollments of {plan.slug} could not be computed: {error.problem}{where}"
     return _failure(message, error)
 
 

@@ -19,7 +19,7 @@ from jetstream_assets.analysis.stage import StageResult, store_failures, stored_
 from jetstream_assets.errors import QueryError
 from jetstream_assets.experiments.configuration import AnalysisConfiguration
 from jetstream_assets.experiments.failures import Failure, Stage
-from jetstream_assets.experiments.metrics import AnalysisBasis
+from jetstream_assets.experiments.metrics import AnalysisBasis, Metric
 from jetstream_assets.experiments.plan import AnalysisPlan, PlannedWindow, windows_fingerprint
 from jetstream_assets.sql.metrics import metric_probe, metrics_query
 from jetstream_assets.warehouse.base import Warehouse
@@ -212,7 +212,10 @@ class _Computation:
                     raise refusal
                 check(metric_probe(self.known, window, basis, name, self._enrollments))
             except QueryError as error:
-                message = f"The metric {name} could not be computed: {error.problem}"
+                message = (
+                    f"The metric {name} could not be computed: {error.problem}"
+                    f"{_where(self.known.metric(name))}"
+                )
                 yield _failure(window, basis, name, message, error)
 
     def _metrics(self) -> Iterator[tuple[PlannedWindow, AnalysisBasis, str]]:
@@ -222,6 +225,13 @@ class _Computation:
                 for name in window.metrics:
                     if basis in self.known.metric(name).analysis_bases:
                         yield window, basis, name
+
+
+def _where(metric: Metric) -> str:
+    """Where the metric and its data source are written, where that is known."""
+    source = metric.data_source.origin if metric.data_source else ""
+    written = " and ".join(part for part in (metric.origin, source) if part)
+    return f" (See {written}.)" if written else ""
 
 
 def _left_out(failures: tuple[Failure, ...]) -> set[tuple[Period, int, AnalysisBasis, str]]:

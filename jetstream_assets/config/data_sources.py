@@ -80,4 +80,5 @@ def _data_source(
         submission_date_column=snippets.column(
             definition.submission_date_column, found.at("submission_date_column")
         ),
+        origin=str(origin),
     )

@@ -36,6 +36,9 @@ class Origin:
     path: str
     key: str
 
+    def __str__(self) -> str:
+        return f"{self.path}: {self.key}"
+
     def error(self, problem: str, remedy: str = "") -> ConfigError:
         """An error about what is written there."""
         return ConfigError(self.path, self.key, problem, remedy)

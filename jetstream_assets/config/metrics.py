@@ -74,6 +74,7 @@ class MetricResolver:
             bigger_is_better=definition.bigger_is_better,
             analysis_bases=tuple(dict.fromkeys(definition.analysis_bases)),
             depends_on=tuple(dict.fromkeys(definition.depends_on)),
+            origin=str(found.at("select_expression")),
         )
 
     def _body(self, found: Folded[MetricDefinition]) -> tuple[str, DataSource] | tuple[None, None]:

@@ -68,6 +68,9 @@ def resolve(
         experiment=experiment,
         enrollments_query_type=said.enrollments_query_type or default_type,
         enrollment_query=_enrollment_query(experiment, settings),
+        enrollment_query_origin=(
+            str(settings.at("enrollment_query")) if settings.value.enrollment_query else ""
+        ),
         exposure_signal=_exposure_signal(scope, settings),
         sample_size=said.sample_size,
         several_branches=said.several_branches,

@@ -34,6 +34,7 @@ def resolve_segment(scope: Scope, name: str, wanted: Origin) -> Segment:
         select_expression=snippets.expression(rendered, origin),
         friendly_name=dedent(found.value.friendly_name or ""),
         description=dedent(found.value.description or ""),
+        origin=str(origin),
     )
 
 
@@ -55,6 +56,7 @@ def resolve_exposure_signal(
         description=dedent(table.description),
         window_start=table.window_start,
         window_end=table.window_end,
+        origin=str(origin),
     )
 
 

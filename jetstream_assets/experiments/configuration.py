@@ -11,7 +11,14 @@ from enum import StrEnum
 
 from jetstream_assets.experiments.experiment import Experiment
 from jetstream_assets.experiments.hypotheses import MultipleComparisons, PowerGoal
-from jetstream_assets.experiments.metrics import ExposureSignal, Metric, Scalar, Segment, Summary
+from jetstream_assets.experiments.metrics import (
+    ExposureSignal,
+    Metric,
+    Scalar,
+    Segment,
+    Summary,
+    written_in,
+)
 from jetstream_assets.experiments.windows import Period
 
 
@@ -70,6 +77,7 @@ class AnalysisConfiguration:
     experiment: Experiment
     enrollments_query_type: EnrollmentsQueryType = EnrollmentsQueryType.NORMANDY
     enrollment_query: str | None = None
+    enrollment_query_origin: str = written_in()
     exposure_signal: ExposureSignal | None = None
     sample_size: int = 100
     several_branches: SeveralBranches = SeveralBranches.EXCLUDE

@@ -6,12 +6,21 @@ dialect. Does not: how they are written in TOML (`config`), how they become quer
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from jetstream_assets.experiments.windows import Period
 
 Scalar = str | int | float | bool | None
+
+
+def written_in() -> str:
+    """A field that says where a definition is written: file and key, for people alone.
+
+    Two definitions that say the same are equal wherever they are written.
+    """
+    origin: str = field(default="", compare=False)
+    return origin
 
 
 class AnalysisBasis(StrEnum):
@@ -45,6 +54,7 @@ class DataSource:
     client_id_column: str = "client_id"
     group_id_column: str = "profile_group_id"
     submission_date_column: str = "submission_date"
+    origin: str = written_in()
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,7 @@ class Metric:
     bigger_is_better: bool = True
     analysis_bases: tuple[AnalysisBasis, ...] = tuple(AnalysisBasis)
     depends_on: tuple[str, ...] = ()
+    origin: str = written_in()
 
 
 @dataclass(frozen=True)
@@ -91,6 +102,7 @@ class Segment:
     select_expression: str
     friendly_name: str = ""
     description: str = ""
+    origin: str = written_in()
 
 
 class WindowBound(StrEnum):
@@ -117,6 +129,7 @@ class ExposureSignal:
     description: str = ""
     window_start: int | WindowBound | None = None
     window_end: int | WindowBound | None = None
+    origin: str = written_in()
 
 
 @dataclass(frozen=True)

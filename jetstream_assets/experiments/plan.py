@@ -10,11 +10,11 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jetstream_assets.experiments.configuration import AnalysisConfiguration
 from jetstream_assets.experiments.failures import Refusal
-from jetstream_assets.experiments.metrics import Metric, Summary
+from jetstream_assets.experiments.metrics import ExposureSignal, Metric, Segment, Summary
 from jetstream_assets.experiments.windows import DueWindow, Period
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Raised when the meaning of a stored slice changes without its configuration changing.
 PLAN_VERSION = 1
+
+_FOR_PEOPLE = {"friendly_name", "description", "bigger_is_better", "origin"}
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,8 @@ def enrollments_fingerprint(configuration: AnalysisConfiguration) -> str:
         configuration.enrollment_query,
         configuration.sample_size,
         configuration.several_branches,
-        [asdict(segment) for segment in configuration.segments],
-        asdict(configuration.exposure_signal) if configuration.exposure_signal else None,
+        [_decisive(segment) for segment in configuration.segments],
+        _decisive(configuration.exposure_signal) if configuration.exposure_signal else None,
     )
 
 
@@ -133,7 +135,7 @@ def windows_fingerprint(
         enrollments_fingerprint(configuration),
         [asdict(window.due) for window in windows],
         [window.metrics for window in windows],
-        [_computation(configuration.metric(name)) for name in names],
+        [_decisive(configuration.metric(name)) for name in names],
     )
 
 
@@ -145,7 +147,7 @@ def statistics_fingerprint(plan: AnalysisPlan) -> str:
         windows_fingerprint(plan.settled, plan.preenrollment),
         [branch.slug for branch in plan.experiment.branches],
         [[asdict(summary) for summary in window.summaries] for window in plan.windows],
-        [asdict(plan.settled.metric(name)) for name in _ratio_names(plan)],
+        [_decisive(plan.settled.metric(name)) for name in _ratio_names(plan)],
         _declared(plan.settled),
     )
 
@@ -162,10 +164,12 @@ def _ratio_names(plan: AnalysisPlan) -> list[str]:
     return sorted(name for name in names if plan.settled.metric(name).depends_on)
 
 
-def _computation(metric: Metric) -> list[object]:
-    # Names and descriptions for people do not change a number.
-    source = asdict(metric.data_source) if metric.data_source else None
-    return [metric.name, source, metric.select_expression, metric.analysis_bases]
+def _decisive(definition: Metric | Segment | ExposureSignal) -> dict[str, Any]:
+    """A definition without what is there for people: it changes no number."""
+    return asdict(
+        definition,
+        dict_factory=lambda items: {key: v for key, v in items if key not in _FOR_PEOPLE},
+    )
 
 
 def _planned(configuration: AnalysisConfiguration, due: DueWindow) -> PlannedWindow:

@@ -104,6 +104,8 @@ def test_a_faulty_metric_has_a_reason_and_the_others_have_results(
     failed = laboratory.rows("statistics", "status = 'failed'")
     assert {row["metric"] for row in failed} == {"extra"}
     assert all(named.lower() in row["reason"].lower() for row in failed)
+    written = "small-experiment.toml: metrics.extra.select_expression"
+    assert all(written in row["reason"] for row in failed)
     computed = laboratory.rows("statistics", "status = 'ok' AND period = 'week'")
     assert {row["metric"] for row in computed} == {"identity", "active_hours", "searches"}
     assert {error["metric"] for error in _errors(laboratory)} == {"extra"}
@@ -207,6 +209,7 @@ def test_a_faulty_segment_leaves_all_units_and_other_segments_alone(laboratory: 
     )
     told = _told(laboratory)
     assert "The segment faulty could not be computed" in told
+    assert "segments.faulty.select_expression" in told
     failed = laboratory.rows("statistics", "status = 'failed'")
     assert {row["segment"] for row in failed} == {"faulty"}
     computed = laboratory.rows("statistics", "status = 'ok'")
@@ -258,7 +261,9 @@ def test_missing_enrollments_of_today_do_not_use_those_of_yesterday(laboratory: 
     _told(laboratory)
     laboratory.amend("[experiment]", '[experiment]\nenrollment_query = "SELECT * FROM a.b"')
     _told(laboratory)
-    assert {row["status"] for row in laboratory.rows("statistics")} == {"failed"}
+    rows = laboratory.rows("statistics")
+    assert {row["status"] for row in rows} == {"failed"}
+    assert all("small-experiment.toml: experiment.enrollment_query" in r["reason"] for r in rows)
 
 
 def test_null_and_infinite_values_are_left_out_and_told(laboratory: Laboratory) -> None:

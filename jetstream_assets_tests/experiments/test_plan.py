@@ -143,7 +143,8 @@ def test_what_decides_no_number_changes_no_fingerprint(change: dict[str, object]
 
 
 def test_names_for_people_change_no_fingerprint_of_metrics() -> None:
-    renamed = make_metric("clicks", friendly_name="Clicks", description="How often")
+    told = {"friendly_name": "Clicks", "description": "How often", "origin": "a.toml: metrics"}
+    renamed = make_metric("clicks", **told)
     listed = {Period.WEEK: (make_summary("clicks"),)}
     before, after = make_configuration(listed), make_configuration(listed, (renamed,))
     assert _fingerprints(before) == _fingerprints(after)
