@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 import pyarrow as pa
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
     from sqlglot import exp
 
     from jetstream_assets.warehouse.tables import ResultTable, Slice
@@ -24,11 +27,21 @@ class Provenance:
         fingerprint: Digest of everything that decides the slice's content apart from source rows.
         config_commit: The configuration's commit.
         code_version: The version of this package.
+        details: What else the writer wants to know again, as text of its own making.
     """
 
     fingerprint: str
     config_commit: str
     code_version: str
+    details: str = ""
+
+
+@dataclass(frozen=True)
+class SourceDay:
+    """One day of a source: ``mark`` differs when its rows do; ``rows`` is their number."""
+
+    mark: str
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -80,6 +93,30 @@ class Warehouse(Protocol):
         self, target: Slice, content: exp.Expr | pa.Table, provenance: Provenance
     ) -> Written:
         """Put the content in the slice's place, whole and atomically; readers see old or new."""
+        ...
+
+    def replace_days(
+        self, targets: Mapping[date, Slice], content: exp.Query, provenance: Provenance
+    ) -> Written:
+        """Put the rows of one query into one slice a day, each whole and atomically.
+
+        The query has a DATE column ``day``, which stays in the slices. Every target is replaced, by
+        nothing where the query has no rows of its day; rows of other days are an error of the
+        caller and are dropped.
+        """
+        ...
+
+    def source_days(
+        self, relation: exp.Expr, day: exp.Expr, first: date, last: date
+    ) -> dict[date, SourceDay]:
+        """What is there of a source on each day from first to last; days without rows are absent.
+
+        Args:
+            relation: A table or a query in parentheses, with the alias that ``day`` names.
+            day: The DATE of a row.
+            first: First day, inclusive.
+            last: Last day, inclusive.
+        """
         ...
 
     def provenance(self, target: Slice) -> Provenance | None:

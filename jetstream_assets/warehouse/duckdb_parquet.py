@@ -18,21 +18,25 @@ import pyarrow as pa
 from sqlglot import exp
 
 from jetstream_assets.errors import QueryError, WarehouseError
-from jetstream_assets.warehouse.base import Answer, Estimate, Provenance, Written
+from jetstream_assets.warehouse.base import Answer, Estimate, Provenance, SourceDay, Written
 from jetstream_assets.warehouse.duckdb_dialect import to_duckdb
 from jetstream_assets.warehouse.duckdb_errors import BROKEN, as_warehouse_errors
 from jetstream_assets.warehouse.duckdb_session import DuckDBSession
 from jetstream_assets.warehouse.parquet_relations import Relations
 from jetstream_assets.warehouse.parquet_slices import (
     footer_entries,
+    put_days,
     replacement,
+    scratch_folder,
     slice_file,
     stored_provenance,
     stored_slices,
 )
+from jetstream_assets.warehouse.parquet_source_days import counted, days_of_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from datetime import date
 
     import duckdb
 
@@ -47,6 +51,7 @@ _INTEGERS = frozenset(
 ) - {"BIGINT"}
 _STORED_TYPES = dict.fromkeys((*_INTEGERS, '"NULL"'), "BIGINT") | {"FLOAT": "DOUBLE"}
 _ROW_GROUP = 122_880  # DuckDB's default, written down: it decides the bytes
+_BY_DAY = ", PARTITION_BY (day), WRITE_PARTITION_COLUMNS true, FILENAME_PATTERN 'part-{i}'"
 _CONTENT = "content"
 _PROFILED = "SET enable_profiling = 'no_output'"
 _ALL_CONTENT = f"SELECT * FROM {_CONTENT}"  # noqa: S608  a constant
@@ -120,6 +125,44 @@ class DuckDBParquetWarehouse:
             sql="" if tree is None else sql,
         )
 
+    def replace_days(
+        self, targets: Mapping[date, Slice], content: exp.Query, provenance: Provenance
+    ) -> Written:
+        """Put the rows of one query into one slice a day, each whole and atomically.
+
+        One statement reads the sources once, whatever the number of days.
+        """
+        started = time.perf_counter()
+        sql = self._statement(content)
+        with (
+            _disk_trouble(self.root),
+            scratch_folder(self.root) as folder,
+            self._cursor(sql, content) as cursor,
+        ):
+            cursor.execute(_PROFILED)
+            typed = _with_stored_types(cursor, sql)
+            rows = cursor.execute(_copy(typed, folder, provenance, _BY_DAY)).fetchall()[0][0]
+            bytes_read = self._bytes_read(cursor, content)
+            empty = folder / "empty.parquet"
+            cursor.execute(_copy(f"FROM (\n{typed}\n) LIMIT 0", empty, provenance))
+            size = put_days(
+                folder, empty, {d: slice_file(self.root, t) for d, t in targets.items()}
+            )
+        return Written(rows, size, bytes_read, time.perf_counter() - started, sql)
+
+    def source_days(
+        self, relation: exp.Expr, day: exp.Expr, first: date, last: date
+    ) -> dict[date, SourceDay]:
+        """What is there of a source on each day: told by its files, else counted."""
+        files = self._files(exp.select("*").from_(relation.copy()))
+        told = days_of_files(files, self.root, first, last) if files else None
+        if told is not None:
+            return told
+        is_asked = exp.Between(this=day.copy(), low=_date(first), high=_date(last))
+        count = exp.alias_(exp.Count(this=exp.Star(), big_int=True), "rows", quoted=True)
+        query = exp.select(exp.alias_(day.copy(), "day"), count).from_(relation.copy())
+        return counted(self.query(query.where(is_asked).group_by(day.copy())))
+
     def provenance(self, target: Slice) -> Provenance | None:
         """From what a slice was computed; None when it does not exist or its file is damaged."""
         return stored_provenance(slice_file(self.root, target))
@@ -189,7 +232,11 @@ def _with_stored_types(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
     return f"SELECT * REPLACE ({replaced}) FROM (\n{sql}\n)"  # noqa: S608  rendered from trees
 
 
-def _copy(sql: str, path: Path, provenance: Provenance) -> str:
+def _date(day: date) -> exp.Expr:
+    return exp.cast(exp.Literal.string(day.isoformat()), exp.DType.DATE)
+
+
+def _copy(sql: str, path: Path, provenance: Provenance, options: str = "") -> str:
     entries = ", ".join(
         f"{key}: {exp.Literal.string(value).sql(dialect='duckdb')}"
         for key, value in footer_entries(provenance).items()
@@ -197,7 +244,7 @@ def _copy(sql: str, path: Path, provenance: Provenance) -> str:
     target = exp.Literal.string(str(path)).sql(dialect="duckdb")
     return (
         f"COPY (\n{sql}\n) TO {target} (FORMAT parquet, COMPRESSION zstd, "
-        f"ROW_GROUP_SIZE {_ROW_GROUP}, KV_METADATA {{{entries}}})"
+        f"ROW_GROUP_SIZE {_ROW_GROUP}, KV_METADATA {{{entries}}}{options})"
     )
 
 

@@ -41,6 +41,8 @@ _SETTINGS = (
     # A slice may be replaced within a file system's clock tick: never serve cached bytes of it.
     "SET GLOBAL enable_external_file_cache = false",
     "SET GLOBAL preserve_insertion_order = true",
+    # One file a day, however many days one statement writes.
+    "SET GLOBAL partitioned_write_max_open_files = 400",
 )
 
 

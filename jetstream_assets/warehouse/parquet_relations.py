@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from sqlglot import exp
 
 from jetstream_assets.errors import QueryError
-from jetstream_assets.warehouse.parquet_slices import PART, encoded, experiment_folder
+from jetstream_assets.warehouse.parquet_slices import encoded, experiment_folder
 from jetstream_assets.warehouse.tables import SLICES_CATALOG, ResultTable
 
 if TYPE_CHECKING:
@@ -29,10 +29,12 @@ if TYPE_CHECKING:
 # Hidden files are never data.
 _FILES = "[!.]*.parquet"
 _SHOWN = 12
+_ALL_DAYS = "*"
 _MOST_PARTS = 3
 _MADE_BY = {
     ResultTable.PLAN_FAILURES: "analysis_plan",
     **dict.fromkeys((ResultTable.ENROLLMENTS, ResultTable.ENROLLMENTS_FAILURES), "enrollments"),
+    **dict.fromkeys((ResultTable.ENROLLMENT_EVENTS, ResultTable.EXPOSURE_EVENTS), "enrollments"),
     **dict.fromkeys((ResultTable.METRICS, ResultTable.METRICS_FAILURES), "metrics"),
 }
 
@@ -57,42 +59,47 @@ class Relations:
         """The files of all tables that the tree names, whole, whatever columns it needs."""
         found: set[Path] = set()
         for table in _named_tables(tree):
-            folder, pattern = self._place(table)
-            found.update(folder.glob(pattern))
+            folder, patterns = self._place(table)
+            for pattern in patterns:
+                found.update(folder.glob(pattern))
         return frozenset(found)
 
-    def _place(self, table: exp.Table) -> tuple[Path, str]:
-        """The folder of a table and the pattern of its files in it."""
+    def _place(self, table: exp.Table) -> tuple[Path, tuple[str, ...]]:
+        """The folder of a table and the patterns of its files in it."""
         if table.catalog == SLICES_CATALOG:
-            name, experiment, day = _slice_key(table)
-            return experiment_folder(self.root, table.db, name, experiment), f"date={day}/{PART}"
+            name, experiment, days, part = _slice_key(table)
+            folder = experiment_folder(self.root, table.db, name, experiment)
+            return folder, tuple(f"date={day}/{part}.parquet" for day in days)
         parts = [part.name for part in table.parts]
         if not all(parts) or len(parts) > _MOST_PARTS:
             raise QueryError(f"{'.'.join(parts)} is no name of a table: project.dataset.table is.")
-        return self.root.joinpath(*map(encoded, parts[-2:])), f"**/{_FILES}"
+        return self.root.joinpath(*map(encoded, parts[-2:])), (f"**/{_FILES}",)
 
     def _relation(self, table: exp.Table) -> exp.Expr:
-        folder, pattern = self._place(table)
-        path = f"{glob.escape(str(folder))}/{pattern}"
+        folder, patterns = self._place(table)
+        paths = [f"{glob.escape(str(folder))}/{pattern}" for pattern in patterns]
         if table.catalog == SLICES_CATALOG:
-            relation = self._slice_relation(table, folder, pattern, path)
+            relation = self._slice_relation(table, folder, patterns, paths)
         else:
-            relation = self._table_relation(table, folder, path)
+            relation = self._table_relation(table, folder, paths[0])
         alias = table.args.get("alias") or exp.TableAlias(this=table.this.copy())
         if isinstance(relation, exp.Select):
             return exp.Subquery(this=relation, alias=alias.copy())
         return exp.Table(this=relation, alias=alias.copy())
 
-    def _slice_relation(self, table: exp.Table, folder: Path, pattern: str, path: str) -> exp.Expr:
-        name, experiment, day = _slice_key(table)
-        if next(folder.glob(pattern), None) is None:
-            raise QueryError(_no_slice(name, experiment, day, folder))
-        if day != "*":
-            return _read(path, hive_partitioning=exp.false())
+    def _slice_relation(
+        self, table: exp.Table, folder: Path, patterns: tuple[str, ...], paths: list[str]
+    ) -> exp.Expr:
+        name, experiment, days, _ = _slice_key(table)
+        for day, pattern in zip(days, patterns, strict=True):
+            if next(folder.glob(pattern), None) is None:
+                raise QueryError(_no_slice(name, experiment, day, folder))
+        if days != [_ALL_DAYS]:
+            return _read(*paths, hive_partitioning=exp.false())
         # The folder may hold only a digest of a long slug, so its text comes from the reference.
         slug = exp.alias_(exp.Literal.string(experiment), "experiment")
         types = "{'experiment': VARCHAR, 'date': DATE}"
-        read = _read(path, hive_partitioning=exp.true(), hive_types=exp.var(types))
+        read = _read(*paths, hive_partitioning=exp.true(), hive_types=exp.var(types))
         everything = exp.Star(replace=[slug])
         return exp.select(everything).from_(exp.Table(this=read))
 
@@ -131,15 +138,16 @@ class Relations:
             yield from (f"{dataset.name}.{t.name}" for t in dataset.glob("[!.]*") if t.is_dir())
 
 
-def _slice_key(table: exp.Table) -> tuple[str, str, str]:
-    """Table, experiment and date (or ``*``) of a slice's reference; see `tables.slice_table`."""
+def _slice_key(table: exp.Table) -> tuple[str, str, list[str], str]:
+    """Table, experiment, dates (or ``*``) and part of a reference; see `tables.slice_table`."""
     name, _, key = table.name.partition("/")
-    experiment, _, day = key.rpartition("@")
-    return name, experiment, day
+    experiment, _, place = key.rpartition("@")
+    days, _, part = place.partition("+")
+    return name, experiment, days.split(","), part
 
 
 def _no_slice(name: str, experiment: str, day: str, folder: Path) -> str:
-    what = "any date" if day == "*" else day
+    what = "any date" if day == _ALL_DAYS else day
     asset = _MADE_BY.get(ResultTable(name), name) if name in set(ResultTable) else name
     return (
         f"Table {name} has no slice of experiment {experiment!r} for {what}: there is none in "
@@ -147,12 +155,17 @@ def _no_slice(name: str, experiment: str, day: str, folder: Path) -> str:
     )
 
 
-def _read(path: str, **options: exp.Expr) -> exp.Anonymous:
+def _read(*paths: str, **options: exp.Expr) -> exp.Anonymous:
     arguments = [exp.EQ(this=exp.to_identifier(name), expression=v) for name, v in options.items()]
     union = exp.EQ(this=exp.to_identifier("union_by_name"), expression=exp.true())
     return exp.Anonymous(
-        this="READ_PARQUET", expressions=[exp.Literal.string(path), union, *arguments]
+        this="READ_PARQUET", expressions=[_path_argument(paths), union, *arguments]
     )
+
+
+def _path_argument(paths: tuple[str, ...]) -> exp.Expr:
+    literals = [exp.Literal.string(path) for path in paths]
+    return literals[0] if len(literals) == 1 else exp.Array(expressions=literals)
 
 
 def _data_files(folder: Path, *, is_one_part: bool) -> Iterator[Path]:

@@ -3,7 +3,7 @@
 Belongs here: names of folders and files, and writing, listing and describing slices. Does not: SQL
 over them (`parquet_relations`), DuckDB (`duckdb_parquet`).
 
-    <root>/<dataset>/<table>/experiment=<slug>/date=<YYYY-MM-DD>/part-0.parquet
+    <root>/<dataset>/<table>/experiment=<slug>/date=<YYYY-MM-DD>/<part>.parquet
 
 Names come from untrusted text, so they are percent-encoded: no name leaves the root.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import uuid
 from contextlib import contextmanager
 from datetime import date
@@ -22,19 +23,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jetstream_assets.warehouse.base import Provenance
-from jetstream_assets.warehouse.duckdb_session import remove_left_overs
+from jetstream_assets.warehouse.duckdb_session import SCRATCH_FOLDER, remove_left_overs
 from jetstream_assets.warehouse.tables import ResultTable, Slice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-PART = "part-0.parquet"
 _UNSAFE = re.compile(rb"[^A-Za-z0-9_-]")
 # File systems allow names of 255 bytes; "experiment=" and a margin are left out.
 _LONGEST_NAME = 200
 _KEPT_OF_LONG_NAME = 100
-_FIELDS = ("fingerprint", "config_commit", "code_version")
+_FIELDS = ("fingerprint", "config_commit", "code_version", "details")
+_REQUIRED_FIELDS = 3
 
 
 def encoded(name: str) -> str:
@@ -58,18 +59,20 @@ def experiment_folder(root: Path, dataset: str, table: str, experiment: str) -> 
 def slice_file(root: Path, target: Slice) -> Path:
     """The file of a slice, whether it exists or not."""
     folder = experiment_folder(root, target.dataset, target.table, target.experiment)
-    return folder / f"date={target.date.isoformat()}" / PART
+    return folder / f"date={target.date.isoformat()}" / f"{target.part}.parquet"
 
 
 def stored_slices(
     root: Path, table: ResultTable, experiment: str, dataset: str
 ) -> tuple[Slice, ...]:
-    """The slices that exist, by date."""
+    """The slices that exist, by date and part."""
     folder = experiment_folder(root, dataset, table, experiment)
-    days = sorted(
-        day for path in folder.glob(f"date=*/{PART}") if (day := _day(path.parent.name)) is not None
+    found = (
+        Slice(table, experiment, day, dataset, path.stem)
+        for path in folder.glob("date=*/[!.]*.parquet")
+        if (day := _day(path.parent.name)) is not None
     )
-    return tuple(Slice(table, experiment, day, dataset) for day in days)
+    return tuple(sorted(found))
 
 
 def _day(folder: str) -> date | None:
@@ -98,6 +101,35 @@ def replacement(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
+@contextmanager
+def scratch_folder(root: Path) -> Iterator[Path]:
+    """A new folder below the root that is gone afterwards; no reader takes its files for data."""
+    folder = root / SCRATCH_FOLDER / f"days-{uuid.uuid4().hex}"
+    folder.mkdir(parents=True)
+    remove_left_overs(folder.parent, "days-*")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def put_days(folder: Path, empty: Path, targets: Mapping[date, Path]) -> int:
+    """Put the files of ``folder/day=<date>/`` into the targets' places, one by one.
+
+    Where there is none, a copy of ``empty`` is put.
+
+    Returns:
+        The size of all files in bytes.
+    """
+    size = 0
+    for day, target in sorted(targets.items()):
+        (written, *_) = [*folder.glob(f"day={day.isoformat()}/*.parquet"), empty]
+        with replacement(target) as beside:
+            shutil.copyfile(written, beside) if written == empty else written.replace(beside)
+            size += beside.stat().st_size
+    return size
+
+
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -114,7 +146,7 @@ def stored_provenance(path: Path) -> Provenance | None:
         return None
     values = [metadata.get(field.encode()) for field in _FIELDS]
     known = [value.decode() for value in values if value is not None]
-    return Provenance(*known) if len(known) == len(_FIELDS) else None
+    return Provenance(*known) if len(known) >= _REQUIRED_FIELDS else None
 
 
 def footer_entries(provenance: Provenance) -> dict[str, str]:

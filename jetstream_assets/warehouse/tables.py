@@ -3,9 +3,9 @@
 Belongs here: the contract that data scientists query. Does not: where a slice's bytes are
 (adapters).
 
-A *slice* is (table, experiment, date): what one cell of the asset graph wrote, replaced whole. A
-tree refers to a slice by a table in the catalog ``slices``; the adapter puts its own physical
-relation in that place when it renders.
+A *slice* is (table, experiment, date): what one cell of the asset graph wrote, replaced whole. Some
+tables have several slices a date, told apart by their *part*. A tree refers to a slice by a table
+in the catalog ``slices``; the adapter puts its own physical relation in that place when it renders.
 """
 
 from __future__ import annotations
@@ -13,18 +13,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from sqlglot import exp
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 SLICES_CATALOG = "slices"
 DEFAULT_DATASET = "jetstream"
+ONLY_PART = "part-0"
 
 
 class ResultTable(StrEnum):
     """A table of results. Failures have a table per stage, so that each stage replaces its own."""
 
+    ENROLLMENT_EVENTS = "enrollment_events"
+    EXPOSURE_EVENTS = "exposure_events"
     ENROLLMENTS = "enrollments"
+    DAILY_AGGREGATES = "daily_aggregates"
     PREENROLLMENT_METRICS = "preenrollment_metrics"
     METRICS = "metrics"
     STATISTICS = "statistics"
@@ -36,20 +44,31 @@ class ResultTable(StrEnum):
 
 @dataclass(frozen=True, order=True)
 class Slice:
-    """What one cell wrote to one table.
+    """What one cell wrote to one table, or one part of it.
 
-    ``dataset`` is the result dataset; private experiments have their own.
+    ``dataset`` is the result dataset; private experiments have their own. ``part`` is made of
+    letters, digits, ``_`` and ``-``.
     """
 
     table: ResultTable
     experiment: str
     date: date
     dataset: str = DEFAULT_DATASET
+    part: str = ONLY_PART
 
     @property
     def reference(self) -> exp.Table:
         """The slice as a table in a tree: its rows, without partition columns."""
-        return slice_table(self.dataset, self.table, f"{self.experiment}@{self.date.isoformat()}")
+        return slices_table((self.date,), self)
+
+
+def slices_table(days: Sequence[date], like: Slice) -> exp.Table:
+    """The slices of these dates as one table in a tree, else like the one given.
+
+    Columns are matched by name; the rows come in the order of the dates, without partition columns.
+    """
+    listed = ",".join(day.isoformat() for day in sorted(days))
+    return slice_table(like.dataset, like.table, f"{like.experiment}@{listed}+{like.part}")
 
 
 def all_slices(table: ResultTable, experiment: str, dataset: str = DEFAULT_DATASET) -> exp.Table:
@@ -57,11 +76,11 @@ def all_slices(table: ResultTable, experiment: str, dataset: str = DEFAULT_DATAS
 
     The rows carry two more columns: ``experiment`` STRING and ``date`` DATE.
     """
-    return slice_table(dataset, table, f"{experiment}@*")
+    return slice_table(dataset, table, f"{experiment}@*+{ONLY_PART}")
 
 
 def slice_table(dataset: str, table: ResultTable, key: str) -> exp.Table:
-    """A reference ``slices.<dataset>.<table>/<experiment>@<date or *>``, each part quoted."""
+    """A reference ``slices.<dataset>.<table>/<experiment>@<dates or *>+<part>``, parts quoted."""
     return exp.Table(
         this=exp.to_identifier(f"{table}/{key}", quoted=True),
         db=exp.to_identifier(dataset, quoted=True),

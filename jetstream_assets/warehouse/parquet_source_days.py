@@ -1,0 +1,86 @@
+"""Whether a day of a source is what it was: told by its files, or counted.
+
+Belongs here: finding the files of each day, and their marks. Does not: tables in statements
+(`parquet_relations`), when a day is read again (`analysis.daily_aggregates`).
+
+A file belongs to a day where a folder on its path is named ``<key>=<YYYY-MM-DD>``. Its name, size,
+time of change and number of rows are its part of the day's mark, so that looking costs no scan.
+Where any file has no such folder, the rows of each day are counted, and a change that keeps their
+number is not seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from datetime import date
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jetstream_assets.warehouse.base import SourceDay
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+_MANY = 100_000
+
+
+def days_of_files(
+    files: Iterable[Path], root: Path, first: date, last: date
+) -> dict[date, SourceDay] | None:
+    """What the files hold of each day from first to last, inclusive; None where they do not tell.
+
+    A file that cannot be read counts with 0 rows; the scan that reads it will name it.
+    """
+    by_day: dict[date, list[Path]] = defaultdict(list)
+    for file in sorted(files):
+        day = _day_of(file, root)
+        if day is None:
+            return None
+        if first <= day <= last:
+            by_day[day].append(file)
+    return {day: _source_day(of_day, root) for day, of_day in by_day.items()}
+
+
+def counted(rows: pa.Table) -> dict[date, SourceDay]:
+    """What a count of rows (columns ``day``, ``rows``) tells of each day."""
+    return {
+        row["day"]: SourceDay(f"rows={row['rows']}", row["rows"])
+        for row in rows.to_pylist()
+        if row["day"] is not None
+    }
+
+
+def _day_of(file: Path, root: Path) -> date | None:
+    for part in file.relative_to(root).parts[:-1]:
+        _, _, value = part.partition("=")
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            continue
+    return None
+
+
+def _source_day(files: list[Path], root: Path) -> SourceDay:
+    digest, rows = hashlib.sha256(), 0
+    for file in files:
+        state = file.stat()
+        own = _rows(file, state.st_size, state.st_mtime_ns)
+        digest.update(
+            f"{file.relative_to(root)}|{state.st_size}|{state.st_mtime_ns}|{own}\n".encode()
+        )
+        rows += own
+    return SourceDay(digest.hexdigest()[:16], rows)
+
+
+@lru_cache(maxsize=_MANY)
+def _rows(file: Path, size: int, changed: int) -> int:
+    del size, changed  # a changed file is another key
+    try:
+        return int(pq.read_metadata(file).num_rows)
+    except (OSError, pa.ArrowInvalid):
+        return 0
