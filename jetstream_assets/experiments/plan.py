@@ -106,6 +106,22 @@ def make_plan(configuration: AnalysisConfiguration, on: date) -> AnalysisPlan:
     return replace(plan, preenrollment=_preenrollment(configuration, windows))
 
 
+def computed_metrics(
+    configuration: AnalysisConfiguration, *, before_enrollment: bool
+) -> tuple[str, ...]:
+    """The metrics with SQL of their own that some window needs, sorted by name.
+
+    Args:
+        configuration: Whose metrics.
+        before_enrollment: Those of the pre-enrollment windows, or else of all other windows.
+    """
+    periods = [period for period in Period if period.is_preenrollment == before_enrollment]
+    names = {s.metric for period in periods for s in configuration.summaries(period)}
+    if before_enrollment:
+        names |= {name for period in periods for name in _covariates(configuration, period)}
+    return tuple(sorted(_with_sql(configuration, names)))
+
+
 def enrollments_fingerprint(configuration: AnalysisConfiguration) -> str:
     """Digest of everything that decides the enrollments table, apart from source rows."""
     experiment = configuration.experiment
