@@ -1,12 +1,15 @@
-"""One window on one basis: its units, and for each of them the aggregates of every data source.
+"""One window on one basis: its units, and for each of them the values of every data source.
 
 Belongs here: the units of a part, the rows that count for them, the part's columns. Does not:
-stacking parts to one relation (`metrics`).
+stacking parts to one relation (`metrics`), merging stored days (`rollup`).
+
+A metric's value follows from stored states where there are any, else from the source's rows.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -14,17 +17,18 @@ from sqlglot import exp
 
 from jetstream_assets.errors import QueryError
 from jetstream_assets.experiments.configuration import AnalysisConfiguration
-from jetstream_assets.experiments.metrics import AnalysisBasis, Metric
+from jetstream_assets.experiments.metrics import AnalysisBasis, DataSource, Metric
 from jetstream_assets.experiments.plan import PlannedWindow
 from jetstream_assets.sql import fragments, sources
 from jetstream_assets.sql.enrollments import EXPOSURE_COLUMNS, UNIT_COLUMNS
 from jetstream_assets.sql.exposures import signal_exposures
+from jetstream_assets.sql.rollup import StoredSource, merged_states, rolled_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import date
 
-    from jetstream_assets.experiments.metrics import DataSource, ExposureSignal
+    from jetstream_assets.experiments.metrics import ExposureSignal
 
 # Units that are analysed. The name is unlike that of any table that a snippet may read.
 ENROLLED = "jetstream_enrolled"
@@ -34,13 +38,15 @@ ENROLLED = "jetstream_enrolled"
 class MetricPart:
     """The metrics of one window on one analysis basis.
 
-    ``metrics`` have SQL of their own and belong to the basis.
+    ``metrics`` have SQL of their own and belong to the basis. ``stored`` holds the states that
+    there are of a source for this window.
     """
 
     configuration: AnalysisConfiguration
     planned: PlannedWindow
     basis: AnalysisBasis
     metrics: tuple[Metric, ...]
+    stored: Mapping[DataSource, StoredSource] = field(default_factory=dict)
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -80,29 +86,45 @@ class MetricPart:
 
     def rows(self, value_columns: Iterable[str]) -> exp.Select:
         """One row per unit: its columns, the window's, and the values in the order given."""
-        joined = {
-            f"source_{number}": values
-            for number, values in enumerate(self.source_queries(with_sanity=True))
-        }
-        tables = {
-            column: table for table, values in joined.items() for column in values.named_selects[1:]
-        }
-        units = exp.alias_(exp.to_table(self.units_name), "units", table=True)
+        relations = list(self._relations())
+        values = {name: value for relation in relations for name, value in relation.values.items()}
         query = exp.select(
-            *(_column(column, "units") for column in self.unit_columns),
+            *(_column(column, sources.UNIT_ALIAS) for column in self.unit_columns),
             *self._window_columns(),
-            *(_value(column, tables.get(column)) for column in value_columns),
-        ).from_(units)
-        for table, values in joined.items():
-            is_unit = _column("analysis_id", table).eq(_column("analysis_id", "units"))
-            query = query.join(values.subquery(table), on=is_unit, join_type="left")
+            *(_value(column, values.get(column)) for column in value_columns),
+        ).from_(exp.alias_(exp.to_table(self.units_name), sources.UNIT_ALIAS, table=True))
+        for relation in relations:
+            is_unit = _column("analysis_id", relation.alias).eq(sources.unit_column("analysis_id"))
+            joined = relation.query.subquery(relation.alias)
+            query = query.join(joined, on=is_unit, join_type="left")
         return query
 
-    def source_queries(self, *, with_sanity: bool) -> list[exp.Select]:
-        """For each data source one row per unit: analysis_id, its metrics, its sanity columns."""
+    def _relations(self) -> Iterator[_Relation]:
+        """What the values come from: merged states and, for what is left, rows of the source."""
+        for number, (source, metrics) in enumerate(self._by_source.items()):
+            stored = self.stored.get(source)
+            rolled = stored.usable if stored else frozenset()
+            names = [*(metric.name for metric in metrics), *self._sanity(source)]
+            if stored and rolled & set(names):
+                yield self._merged(f"merged_{number}", stored, [n for n in names if n in rolled])
+            left = [metric for metric in metrics if metric.name not in rolled]
+            sanity = {n: tree for n, tree in self._sanity(source).items() if n not in rolled}
+            if left or sanity:
+                query = self._source_query(source, left, sanity)
+                alias = f"source_{number}"
+                own = query.named_selects[1:]
+                yield _Relation(alias, query, {name: _column(name, alias) for name in own})
+
+    def _merged(self, alias: str, stored: StoredSource, names: list[str]) -> _Relation:
+        window = self.planned.due.window
+        query = merged_states(stored, names, self.units_name, self._anchor, window)
+        columns = stored.states.columns
+        return _Relation(alias, query, {n: rolled_value(columns[n], alias) for n in names})
+
+    def source_queries(self) -> list[exp.Select]:
+        """For each data source one row per unit: analysis_id and its metrics, from its rows."""
         return [
-            self._source_query(source, metrics, with_sanity=with_sanity)
-            for source, metrics in self._by_source.items()
+            self._source_query(source, metrics, {}) for source, metrics in self._by_source.items()
         ]
 
     @property
@@ -144,7 +166,7 @@ class MetricPart:
         )
 
     def _source_query(
-        self, source: DataSource, metrics: Iterable[Metric], *, with_sanity: bool
+        self, source: DataSource, metrics: Iterable[Metric], sanity: dict[str, exp.Expr]
     ) -> exp.Select:
         columns = {
             metric.name: fragments.parse_expression(
@@ -152,7 +174,6 @@ class MetricPart:
             )
             for metric in metrics
         }
-        sanity = self._sanity(source) if with_sanity else {}
         return sources.per_unit(
             self.units_name,
             source,
@@ -196,11 +217,18 @@ class MetricPart:
         return [exp.alias_(value, column) for column, value in values.items()]
 
 
-def _value(column: str, table: str | None) -> exp.Expr:
+@dataclass(frozen=True)
+class _Relation:
+    """One row per unit, joined to the units, and the values that follow from it."""
+
+    alias: str
+    query: exp.Select
+    values: Mapping[str, exp.Expr]
+
+
+def _value(column: str, value: exp.Expr | None) -> exp.Expr:
     # A bare NULL takes the type that the other parts of the union give the column.
-    return (
-        exp.alias_(exp.null(), fragments.name(column)) if table is None else _column(column, table)
-    )
+    return exp.alias_(exp.null() if value is None else value, fragments.name(column))
 
 
 def _column(column: str, table: str | None = None) -> exp.Column:

@@ -9,14 +9,17 @@ aggregated query per data source (`metric_parts`); the parts are stacked with th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from jetstream_assets.experiments.metrics import AnalysisBasis
+from jetstream_assets.experiments.metrics import AnalysisBasis, DataSource
+from jetstream_assets.experiments.windows import DueWindow
 from jetstream_assets.sql import fragments
 from jetstream_assets.sql.enrollments import EXPOSURE_COLUMNS, UNIT_COLUMNS
 from jetstream_assets.sql.metric_parts import ENROLLED, MetricPart
+from jetstream_assets.sql.rollup import StoredSource
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
     from jetstream_assets.experiments.windows import Period
 
 WINDOW_COLUMNS = ("period", "window_index", "window_start", "window_end", "analysis_basis")
+
+StoredWindows = Mapping[DueWindow, Mapping[DataSource, StoredSource]]
+_NOTHING_STORED: StoredWindows = {}
 
 # One row per unit, window and basis, so these columns are a key; branch is for readers.
 _ORDER = ("period", "window_index", "analysis_basis", "analysis_id", "branch")
@@ -39,6 +45,7 @@ def metrics_query(
     *,
     without: Collection[tuple[Period, int, AnalysisBasis, str]] = (),
     bases: Sequence[AnalysisBasis] = tuple(AnalysisBasis),
+    stored: StoredWindows = _NOTHING_STORED,
 ) -> exp.Select:
     """The metrics of these windows on both analysis bases, one row per unit, window and basis.
 
@@ -56,6 +63,8 @@ def metrics_query(
         without: (period, window index, basis, metric) that are left out because they fail; a
             column that no part has is left out as well.
         bases: The analysis bases to compute.
+        stored: The states that there are of each source, for each window; what does not follow
+            from them is computed from the sources' rows.
 
     Raises:
         QueryError: A snippet cannot be part of a query; `metric_probe` raises it for the culprit.
@@ -64,7 +73,13 @@ def metrics_query(
     if not windows:
         raise ValueError("a metrics query needs at least one window")
     parts = [
-        MetricPart(configuration, window, basis, _metrics(configuration, window, basis, without))
+        MetricPart(
+            configuration,
+            window,
+            basis,
+            _metrics(configuration, window, basis, without),
+            stored.get(window.due, {}),
+        )
         for window in windows
         for basis in bases
     ]
@@ -98,7 +113,7 @@ def metric_probe(
     """
     part = MetricPart(configuration, window, basis, (configuration.metric(metric_name),))
     segments = [segment.name for segment in configuration.segments]
-    (values,) = part.source_queries(with_sanity=False)
+    (values,) = part.source_queries()
     column = exp.column(fragments.name(metric_name), table="probed")
     # A value is returned, since a warehouse may leave uncomputed what it only has to count.
     return (

@@ -21,7 +21,7 @@ from sqlglot import exp
 
 from jetstream_assets.errors import QueryError
 from jetstream_assets.warehouse.parquet_slices import encoded, experiment_folder
-from jetstream_assets.warehouse.tables import SLICES_CATALOG, ResultTable
+from jetstream_assets.warehouse.tables import ONLY_PART, SLICES_CATALOG, ResultTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,7 +143,7 @@ def _slice_key(table: exp.Table) -> tuple[str, str, list[str], str]:
     name, _, key = table.name.partition("/")
     experiment, _, place = key.rpartition("@")
     days, _, part = place.partition("+")
-    return name, experiment, days.split(","), part
+    return name, experiment, days.split(","), part or ONLY_PART
 
 
 def _no_slice(name: str, experiment: str, day: str, folder: Path) -> str:

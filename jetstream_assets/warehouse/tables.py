@@ -68,7 +68,8 @@ def slices_table(days: Sequence[date], like: Slice) -> exp.Table:
     Columns are matched by name; the rows come in the order of the dates, without partition columns.
     """
     listed = ",".join(day.isoformat() for day in sorted(days))
-    return slice_table(like.dataset, like.table, f"{like.experiment}@{listed}+{like.part}")
+    part = "" if like.part == ONLY_PART else f"+{like.part}"
+    return slice_table(like.dataset, like.table, f"{like.experiment}@{listed}{part}")
 
 
 def all_slices(table: ResultTable, experiment: str, dataset: str = DEFAULT_DATASET) -> exp.Table:
@@ -76,11 +77,14 @@ def all_slices(table: ResultTable, experiment: str, dataset: str = DEFAULT_DATAS
 
     The rows carry two more columns: ``experiment`` STRING and ``date`` DATE.
     """
-    return slice_table(dataset, table, f"{experiment}@*+{ONLY_PART}")
+    return slice_table(dataset, table, f"{experiment}@*")
 
 
 def slice_table(dataset: str, table: ResultTable, key: str) -> exp.Table:
-    """A reference ``slices.<dataset>.<table>/<experiment>@<dates or *>+<part>``, parts quoted."""
+    """A reference ``slices.<dataset>.<table>/<experiment>@<dates or *>``, each part quoted.
+
+    A part of a date other than the only one is named behind it, ``+<part>``.
+    """
     return exp.Table(
         this=exp.to_identifier(f"{table}/{key}", quoted=True),
         db=exp.to_identifier(dataset, quoted=True),

@@ -54,28 +54,28 @@ SELECT
   `activity_simple_has_non_enrolled_data`
 FROM (
   SELECT
-    units.`analysis_id`,
-    units.`branch`,
-    units.`enrollment_date`,
-    units.`num_enrollment_events`,
-    units.`exposure_date`,
-    units.`num_exposure_events`,
+    e.`analysis_id`,
+    e.`branch`,
+    e.`enrollment_date`,
+    e.`num_enrollment_events`,
+    e.`exposure_date`,
+    e.`num_exposure_events`,
     'week' AS period,
     CAST(1 AS INT64) AS window_index,
     CAST(0 AS INT64) AS window_start,
     CAST(6 AS INT64) AS window_end,
     'enrollments' AS analysis_basis,
-    source_0.`big`,
-    source_0.`control_hits`,
-    source_0.`hits`,
-    source_0.`lag`,
-    source_0.`rows`,
-    source_0.`shown`,
-    source_0.`spend`,
-    source_0.`values`,
-    source_0.`activity_simple_has_contradictory_branch`,
-    source_0.`activity_simple_has_non_enrolled_data`
-  FROM jetstream_week_1_enrollments AS units
+    source_0.`big` AS `big`,
+    source_0.`control_hits` AS `control_hits`,
+    source_0.`hits` AS `hits`,
+    source_0.`lag` AS `lag`,
+    source_0.`rows` AS `rows`,
+    source_0.`shown` AS `shown`,
+    source_0.`spend` AS `spend`,
+    source_0.`values` AS `values`,
+    source_0.`activity_simple_has_contradictory_branch` AS `activity_simple_has_contradictory_branch`,
+    source_0.`activity_simple_has_non_enrolled_data` AS `activity_simple_has_non_enrolled_data`
+  FROM jetstream_week_1_enrollments AS e
   LEFT JOIN (
     SELECT
       e.analysis_id,
@@ -127,31 +127,31 @@ FROM (
       e.analysis_id,
       e.branch
   ) AS source_0
-    ON source_0.`analysis_id` = units.`analysis_id`
+    ON source_0.`analysis_id` = e.analysis_id
   UNION ALL
   SELECT
-    units.`analysis_id`,
-    units.`branch`,
-    units.`enrollment_date`,
-    units.`num_enrollment_events`,
-    units.`exposure_date`,
-    units.`num_exposure_events`,
+    e.`analysis_id`,
+    e.`branch`,
+    e.`enrollment_date`,
+    e.`num_enrollment_events`,
+    e.`exposure_date`,
+    e.`num_exposure_events`,
     'week' AS period,
     CAST(1 AS INT64) AS window_index,
     CAST(0 AS INT64) AS window_start,
     CAST(6 AS INT64) AS window_end,
     'exposures' AS analysis_basis,
-    source_0.`big`,
-    source_0.`control_hits`,
-    source_0.`hits`,
-    source_0.`lag`,
-    source_0.`rows`,
-    source_0.`shown`,
-    source_0.`spend`,
-    source_0.`values`,
-    source_0.`activity_simple_has_contradictory_branch`,
-    source_0.`activity_simple_has_non_enrolled_data`
-  FROM jetstream_week_1_exposures AS units
+    source_0.`big` AS `big`,
+    source_0.`control_hits` AS `control_hits`,
+    source_0.`hits` AS `hits`,
+    source_0.`lag` AS `lag`,
+    source_0.`rows` AS `rows`,
+    source_0.`shown` AS `shown`,
+    source_0.`spend` AS `spend`,
+    source_0.`values` AS `values`,
+    source_0.`activity_simple_has_contradictory_branch` AS `activity_simple_has_contradictory_branch`,
+    source_0.`activity_simple_has_non_enrolled_data` AS `activity_simple_has_non_enrolled_data`
+  FROM jetstream_week_1_exposures AS e
   LEFT JOIN (
     SELECT
       e.analysis_id,
@@ -203,7 +203,7 @@ FROM (
       e.analysis_id,
       e.branch
   ) AS source_0
-    ON source_0.`analysis_id` = units.`analysis_id`
+    ON source_0.`analysis_id` = e.analysis_id
 ) AS parts
 ORDER BY
   period,

@@ -49,23 +49,23 @@ SELECT
   "activity_simple_has_non_enrolled_data"
 FROM (
   SELECT
-    units."analysis_id",
-    units."branch",
-    units."enrollment_date",
-    units."num_enrollment_events",
-    units."exposure_date",
-    units."num_exposure_events",
+    e."analysis_id",
+    e."branch",
+    e."enrollment_date",
+    e."num_enrollment_events",
+    e."exposure_date",
+    e."num_exposure_events",
     'overall' AS period,
     TO_INT64(1) AS window_index,
     TO_INT64(0) AS window_start,
     TO_INT64(27) AS window_end,
     'enrollments' AS analysis_basis,
-    source_0."ever",
+    source_0."ever" AS "ever",
     NULL AS "hits",
-    source_1."spend",
-    source_1."activity_simple_has_contradictory_branch",
-    source_1."activity_simple_has_non_enrolled_data"
-  FROM jetstream_overall_1_enrollments AS units
+    source_1."spend" AS "spend",
+    source_1."activity_simple_has_contradictory_branch" AS "activity_simple_has_contradictory_branch",
+    source_1."activity_simple_has_non_enrolled_data" AS "activity_simple_has_non_enrolled_data"
+  FROM jetstream_overall_1_enrollments AS e
   LEFT JOIN (
     SELECT
       e.analysis_id,
@@ -78,7 +78,7 @@ FROM (
     GROUP BY
       e.analysis_id
   ) AS source_0
-    ON source_0."analysis_id" = units."analysis_id"
+    ON source_0."analysis_id" = e.analysis_id
   LEFT JOIN (
     SELECT
       e.analysis_id,
@@ -122,26 +122,26 @@ FROM (
     GROUP BY
       e.analysis_id
   ) AS source_1
-    ON source_1."analysis_id" = units."analysis_id"
+    ON source_1."analysis_id" = e.analysis_id
   UNION ALL
   SELECT
-    units."analysis_id",
-    units."branch",
-    units."enrollment_date",
-    units."num_enrollment_events",
-    units."exposure_date",
-    units."num_exposure_events",
+    e."analysis_id",
+    e."branch",
+    e."enrollment_date",
+    e."num_enrollment_events",
+    e."exposure_date",
+    e."num_exposure_events",
     'overall' AS period,
     TO_INT64(1) AS window_index,
     TO_INT64(0) AS window_start,
     TO_INT64(27) AS window_end,
     'exposures' AS analysis_basis,
     NULL AS "ever",
-    source_0."hits",
-    source_1."spend",
-    source_1."activity_simple_has_contradictory_branch",
-    source_1."activity_simple_has_non_enrolled_data"
-  FROM jetstream_overall_1_exposures AS units
+    source_0."hits" AS "hits",
+    source_1."spend" AS "spend",
+    source_1."activity_simple_has_contradictory_branch" AS "activity_simple_has_contradictory_branch",
+    source_1."activity_simple_has_non_enrolled_data" AS "activity_simple_has_non_enrolled_data"
+  FROM jetstream_overall_1_exposures AS e
   LEFT JOIN (
     SELECT
       e.analysis_id,
@@ -154,7 +154,7 @@ FROM (
     GROUP BY
       e.analysis_id
   ) AS source_0
-    ON source_0."analysis_id" = units."analysis_id"
+    ON source_0."analysis_id" = e.analysis_id
   LEFT JOIN (
     SELECT
       e.analysis_id,
@@ -198,7 +198,7 @@ FROM (
     GROUP BY
       e.analysis_id
   ) AS source_1
-    ON source_1."analysis_id" = units."analysis_id"
+    ON source_1."analysis_id" = e.analysis_id
 ) AS parts
 ORDER BY
   period NULLS FIRST,

@@ -69,12 +69,12 @@ SELECT
   "activity_simple_has_non_enrolled_data"
 FROM (
   SELECT
-    units."analysis_id",
-    units."branch",
-    units."enrollment_date",
-    units."num_enrollment_events",
-    units."exposure_date",
-    units."num_exposure_events",
+    e."analysis_id",
+    e."branch",
+    e."enrollment_date",
+    e."num_enrollment_events",
+    e."exposure_date",
+    e."num_exposure_events",
     'day' AS period,
     TO_INT64(7) AS window_index,
     TO_INT64(6) AS window_start,
@@ -82,10 +82,10 @@ FROM (
     'enrollments' AS analysis_basis,
     NULL AS "ever",
     NULL AS "hits",
-    source_0."spend",
-    source_0."activity_simple_has_contradictory_branch",
-    source_0."activity_simple_has_non_enrolled_data"
-  FROM jetstream_day_7_enrollments AS units
+    source_0."spend" AS "spend",
+    source_0."activity_simple_has_contradictory_branch" AS "activity_simple_has_contradictory_branch",
+    source_0."activity_simple_has_non_enrolled_data" AS "activity_simple_has_non_enrolled_data"
+  FROM jetstream_day_7_enrollments AS e
   LEFT JOIN (
     SELECT
       e.analysis_id,
@@ -129,15 +129,15 @@ FROM (
     GROUP BY
       e.analysis_id
   ) AS source_0
-    ON source_0."analysis_id" = units."analysis_id"
+    ON source_0."analysis_id" = e.analysis_id
   UNION ALL
   SELECT
-    units."analysis_id",
-    units."branch",
-    units."enrollment_date",
-    units."num_enrollment_events",
-    units."exposure_date",
-    units."num_exposure_events",
+    e."analysis_id",
+    e."branch",
+    e."enrollment_date",
+    e."num_enrollment_events",
+    e."exposure_date",
+    e."num_exposure_events",
     'day' AS period,
     TO_INT64(7) AS window_index,
     TO_INT64(6) AS window_start,
@@ -145,10 +145,10 @@ FROM (
     'exposures' AS analysis_basis,
     NULL AS "ever",
     NULL AS "hits",
-    source_0."spend",
-    source_0."activity_simple_has_contradictory_branch",
-    source_0."activity_simple_has_non_enrolled_data"
-  FROM jetstream_day_7_exposures AS units
+    source_0."spend" AS "spend",
+    source_0."activity_simple_has_contradictory_branch" AS "activity_simple_has_contradictory_branch",
+    source_0."activity_simple_has_non_enrolled_data" AS "activity_simple_has_non_enrolled_data"
+  FROM jetstream_day_7_exposures AS e
   LEFT JOIN (
     SELECT
       e.analysis_id,
@@ -192,26 +192,26 @@ FROM (
     GROUP BY
       e.analysis_id
   ) AS source_0
-    ON source_0."analysis_id" = units."analysis_id"
+    ON source_0."analysis_id" = e.analysis_id
   UNION ALL
   SELECT
-    units."analysis_id",
-    units."branch",
-    units."enrollment_date",
-    units."num_enrollment_events",
-    units."exposure_date",
-    units."num_exposure_events",
+    e."analysis_id",
+    e."branch",
+    e."enrollment_date",
+    e."num_enrollment_events",
+    e."exposure_date",
+    e."num_exposure_events",
     'week' AS period,
     TO_INT64(1) AS window_index,
     TO_INT64(0) AS window_start,
     TO_INT64(6) AS window_end,
     'enrollments' AS analysis_basis,
-    source_0."ever",
+    source_0."ever" AS "ever",
     NULL AS "hits",
-    source_1."spend",
-    source_1."activity_simple_has_contradictory_branch",
-    source_1."activity_simple_has_non_enrolled_data"
-  FROM jetstream_week_1_enrollments AS units
+    source_1."spend" AS "spend",
+    source_1."activity_simple_has_contradictory_branch" AS "activity_simple_has_contradictory_branch",
+    source_1."activity_simple_has_non_enrolled_data" AS "activity_simple_has_non_enrolled_data"
+  FROM jetstream_week_1_enrollments AS e
   LEFT JOIN (
     SELECT
       e.analysis_id,
@@ -224,7 +224,7 @@ FROM (
     GROUP BY
       e.analysis_id
   ) AS source_0
-    ON source_0."analysis_id" = units."analysis_id"
+    ON source_0."analysis_id" = e.analysis_id
   LEFT JOIN (
     SELECT
       e.analysis_id,
@@ -268,26 +268,26 @@ FROM (
     GROUP BY
       e.analysis_id
   ) AS source_1
-    ON source_1."analysis_id" = units."analysis_id"
+    ON source_1."analysis_id" = e.analysis_id
   UNION ALL
   SELECT
-    units."analysis_id",
-    units."branch",
-    units."enrollment_date",
-    units."num_enrollment_events",
-    units."exposure_date",
-    units."num_exposure_events",
+    e."analysis_id",
+    e."branch",
+    e."enrollment_date",
+    e."num_enrollment_events",
+    e."exposure_date",
+    e."num_exposure_events",
     'week' AS period,
     TO_INT64(1) AS window_index,
     TO_INT64(0) AS window_start,
     TO_INT64(6) AS window_end,
     'exposures' AS analysis_basis,
     NULL AS "ever",
-    source_0."hits",
-    source_1."spend",
-    source_1."activity_simple_has_contradictory_branch",
-    source_1."activity_simple_has_non_enrolled_data"
-  FROM jetstream_week_1_exposures AS units
+    source_0."hits" AS "hits",
+    source_1."spend" AS "spend",
+    source_1."activity_simple_has_contradictory_branch" AS "activity_simple_has_contradictory_branch",
+    source_1."activity_simple_has_non_enrolled_data" AS "activity_simple_has_non_enrolled_data"
+  FROM jetstream_week_1_exposures AS e
   LEFT JOIN (
     SELECT
       e.analysis_id,
@@ -300,7 +300,7 @@ FROM (
     GROUP BY
       e.analysis_id
   ) AS source_0
-    ON source_0."analysis_id" = units."analysis_id"
+    ON source_0."analysis_id" = e.analysis_id
   LEFT JOIN (
     SELECT
       e.analysis_id,
@@ -344,7 +344,7 @@ FROM (
     GROUP BY
       e.analysis_id
   ) AS source_1
-    ON source_1."analysis_id" = units."analysis_id"
+    ON source_1."analysis_id" = e.analysis_id
 ) AS parts
 ORDER BY
   period NULLS FIRST,

@@ -1,0 +1,119 @@
+"""A window of a unit is the merge of its days: no source is read again.
+
+Belongs here: merging stored states over the days of a window, and the values that follow. Does not:
+how states are stored and found (`analysis.daily_aggregates`), stacking windows (`metrics`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from jetstream_assets.sql import fragments, sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from jetstream_assets.experiments.windows import AnalysisWindow
+    from jetstream_assets.sql.source_states import NamedState, SourceStates, SplitColumn
+
+_STORED = "s"
+
+
+@dataclass(frozen=True)
+class StatePart:
+    """Stored days of some states: a table with analysis_id, day and one column a state."""
+
+    table: exp.Table
+    names: frozenset[str]
+
+
+@dataclass(frozen=True)
+class StoredSource:
+    """All that is stored of a source for one window; no day of a state is in two parts."""
+
+    states: SourceStates
+    parts: tuple[StatePart, ...]
+
+    @property
+    def usable(self) -> frozenset[str]:
+        """The metrics and sanity columns that follow from what is stored."""
+        return frozenset(self.states.columns)
+
+
+def merged_states(
+    stored: StoredSource,
+    columns: Iterable[str],
+    units: str,
+    anchor: str,
+    window: AnalysisWindow,
+) -> exp.Select:
+    """One row per unit with any row in the window: analysis_id and each state of these columns.
+
+    Args:
+        stored: The states of one source.
+        columns: The metrics and sanity columns that are asked for.
+        units: Name of the relation with one row per unit.
+        anchor: The unit's column of the date from which the window's days are counted.
+        window: The days.
+    """
+    states = _states(stored, columns)
+    day = exp.column("day", table=_STORED)
+    same_unit = exp.column("analysis_id", table=_STORED).eq(sources.unit_column("analysis_id"))
+    within = fragments.between_days(day, sources.unit_column(anchor), window.start, window.end)
+    merges = (
+        exp.alias_(named.state.merged(exp.column(named.name, table=_STORED)), named.name)
+        for named in states
+    )
+    unit_id = exp.column("analysis_id", table=_STORED)
+    return (
+        exp.select(unit_id, *merges)
+        .from_(_days(stored.parts, states).subquery(_STORED))
+        .join(
+            exp.alias_(exp.to_table(units), sources.UNIT_ALIAS, table=True),
+            on=exp.and_(same_unit, within),
+        )
+        .group_by(unit_id.copy())
+    )
+
+
+def rolled_value(column: SplitColumn, merged: str) -> exp.Expr:
+    """A metric of the unit ``e`` from its merged states in the relation ``merged``.
+
+    A unit without any row has no row there; it has the states of an aggregate over one empty row.
+    """
+    has_no_row = exp.column("analysis_id", table=merged).is_(exp.null())
+    values = [_state_value(named, merged, has_no_row) for named in column.states]
+    return column.split.value(values)
+
+
+def _state_value(named: NamedState, merged: str, has_no_row: exp.Expr) -> exp.Expr:
+    state = exp.column(named.name, table=merged)
+    empty = named.state.empty
+    if isinstance(empty, exp.Null):
+        return state
+    return exp.If(this=has_no_row.copy(), true=empty.copy(), false=state)
+
+
+def _states(stored: StoredSource, columns: Iterable[str]) -> tuple[NamedState, ...]:
+    wanted = {s.name for name in columns for s in stored.states.columns[name].states}
+    return tuple(named for named in stored.states.states if named.name in wanted)
+
+
+def _days(parts: Sequence[StatePart], states: Sequence[NamedState]) -> exp.Query:
+    """The stored days of all parts, a state that a part does not hold as NULL."""
+    selects = [
+        exp.select("analysis_id", "day", *(_stored_state(part, named.name) for named in states))
+        .from_(part.table.copy())
+        for part in parts
+        if part.names & {named.name for named in states} or not states
+    ]
+    if len(selects) == 1:
+        return selects[0]
+    return exp.union(*selects, distinct=False)
+
+
+def _stored_state(part: StatePart, name: str) -> exp.Expr:
+    return exp.column(name) if name in part.names else exp.alias_(exp.null(), name)

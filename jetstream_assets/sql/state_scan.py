@@ -1,0 +1,117 @@
+"""Reading a source once: the states of every unit and day, whatever windows they will serve.
+
+Belongs here: the scan of a source's days, and the one of the days before enrollment. Does not:
+which states and days are wanted (`analysis.daily_aggregates`), merging them (`rollup`).
+
+Columns: analysis_id STRING, day DATE, and one column a state. Units without rows on a day have no
+row there. Excluded units have rows, for whether a unit is excluded may change while units enroll.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from jetstream_assets.sql import fragments, sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+
+    from jetstream_assets.experiments.configuration import AnalysisConfiguration
+    from jetstream_assets.experiments.metrics import DataSource
+    from jetstream_assets.experiments.windows import AnalysisWindow
+    from jetstream_assets.sql.source_states import NamedState
+
+
+def state_scan(
+    configuration: AnalysisConfiguration,
+    source: DataSource,
+    states: Iterable[NamedState],
+    units: exp.Expr,
+    first: date,
+    last: date,
+) -> exp.Select:
+    """The states of a source's days from first to last, inclusive, one row a unit and day.
+
+    Rows count from the unit's enrollment date on; on that date only those that the guard lets pass.
+
+    Args:
+        configuration: Whose units.
+        source: Whose rows.
+        states: What to compute.
+        units: A relation with one row a unit: analysis_id, branch, enrollment_date.
+        first: First day.
+        last: Last day.
+    """
+    day = sources.day(source)
+    is_enrolled = exp.GTE(this=day.copy(), expression=sources.unit_column("enrollment_date"))
+    query = _joined(configuration, source, states, units, [is_enrolled])
+    own_day = exp.cast(day, exp.DType.DATE)
+    return (
+        query.select(exp.alias_(own_day, "day"))
+        .where(fragments.between_dates(day.copy(), first, last))
+        .group_by(sources.unit_column("analysis_id"), own_day.copy())
+    )
+
+
+def earlier_scan(
+    configuration: AnalysisConfiguration,
+    source: DataSource,
+    states: Iterable[NamedState],
+    units: exp.Expr,
+    windows: Sequence[tuple[str, AnalysisWindow]],
+) -> exp.Select:
+    """The states of the days before enrollment, one row a unit and set of windows.
+
+    Days that lie in the same windows are one row, whose ``day`` is the first of them: merging rows
+    by that day gives every window what merging its days would.
+
+    Args:
+        configuration: Whose units.
+        source: Whose rows.
+        states: What to compute.
+        units: A relation with one row a unit; its columns include the anchors'.
+        windows: Each with the unit's column of the date from which its days are counted.
+    """
+    day, timeline = sources.day(source), configuration.experiment.timeline
+    within = [
+        fragments.between_days(day.copy(), sources.unit_column(anchor), window.start, window.end)
+        for anchor, window in windows
+    ]
+    ranges = [timeline.data_range(window) for _, window in windows]
+    query = _joined(configuration, source, states, units, [exp.paren(exp.or_(*within))])
+    return (
+        query.select(exp.alias_(exp.Min(this=exp.cast(day, exp.DType.DATE)), "day"))
+        .where(
+            fragments.between_dates(
+                day.copy(), min(first for first, _ in ranges), max(last for _, last in ranges)
+            )
+        )
+        .group_by(sources.unit_column("analysis_id"), *(condition.copy() for condition in within))
+    )
+
+
+def _joined(
+    configuration: AnalysisConfiguration,
+    source: DataSource,
+    states: Iterable[NamedState],
+    units: exp.Expr,
+    conditions: Iterable[exp.Expr],
+) -> exp.Select:
+    experiment = configuration.experiment
+    identifier = fragments.string(sources.id_column(source, experiment.analysis_unit))
+    guard = sources.enrollment_day_guard(source, experiment.slug)
+    conditions = [
+        identifier.eq(sources.unit_column("analysis_id")),
+        *conditions,
+        *([] if guard is None else [guard]),
+    ]
+    columns = (exp.alias_(named.state.daily.copy(), named.name) for named in states)
+    aliased = exp.alias_(units.copy(), sources.UNIT_ALIAS, table=True)
+    return (
+        exp.select(sources.unit_column("analysis_id"), *columns)
+        .from_(sources.relation(source))
+        .join(aliased, on=exp.and_(*conditions))
+    )
