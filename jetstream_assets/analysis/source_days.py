@@ -75,7 +75,7 @@ def read(
     """
     slices = warehouse.slices(table, experiment, dataset)
     found = (
-        (stored.date, _decoded(warehouse.provenance(stored), stored.date))
+        (stored.date, remembered(warehouse.provenance(stored), stored.date))
         for stored in slices
         if stored.part == part
     )
@@ -154,7 +154,8 @@ def older_changes(
     return (told,)
 
 
-def _decoded(origin: Provenance | None, day: date) -> StoredDay | None:
+def remembered(origin: Provenance | None, day: date) -> StoredDay | None:
+    """What a slice's provenance tells of the day; None when it tells nothing of it."""
     try:
         mark, rows, units = json.loads(origin.details if origin else "")[str(day)]
         return StoredDay(origin.fingerprint if origin else "", str(mark), int(rows), str(units))
