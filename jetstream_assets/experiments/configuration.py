@@ -94,6 +94,16 @@ class AnalysisConfiguration:
     commit: str = ""
     warnings: tuple[str, ...] = ()
 
+    @property
+    def is_folded(self) -> bool:
+        """Whether enrollments are known day by day, while units enroll.
+
+        A custom query is one question about the whole, and the background update has no single
+        table of events: they are asked when enrollment has ended.
+        """
+        is_background = self.enrollments_query_type == EnrollmentsQueryType.BACKGROUND_UPDATE
+        return self.enrollment_query is None and not is_background
+
     def metric(self, name: str) -> Metric:
         """The metric of that name; KeyError when the configuration has none."""
         return {metric.name: metric for metric in self.metrics}[name]

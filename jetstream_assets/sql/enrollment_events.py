@@ -1,10 +1,7 @@
 """Applications tell in five ways that a unit enrolled; each is one table and one condition.
 
-Belongs here: the built-in enrollment events, one row each, of dates F to L. Does not: folding them
-to one row per unit (`enrollments`), exposure events (`exposures`).
-
-Columns: analysis_id, branch, enrollment_date (the event's DATE), num_enrollment_events (1). Ids and
-branches may be NULL here.
+Belongs here: the built-in enrollment events, one row each, of some days. Does not: folding them to
+one row per day (`event_days`) or unit (`enrollments`), exposure events (`exposures`).
 """
 
 from __future__ import annotations
@@ -21,9 +18,12 @@ from jetstream_assets.sql import fragments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
 
     from jetstream_assets.experiments.configuration import AnalysisConfiguration
     from jetstream_assets.experiments.experiment import Experiment
+
+Values = dict[str, exp.Expr]
 
 SHARED_PROJECT = "moz-fx-data-shared-prod"
 PUBLIC_PROJECT = "mozdata"
@@ -60,17 +60,16 @@ WHERE DATE(submission_timestamp) BETWEEN :first AND :last
 """
 
 # The annotation appears on every ping after enrollment, so the first one is the enrollment. Looking
-# back finds units that enrolled before the experiment began; their date is outside F to L.
+# back finds units that enrolled before the experiment began; their first date is outside F to L.
 _FENIX = """
 SELECT
   client_info.client_id AS analysis_id,
   mozfun.map.get_key(ping_info.experiments, :slug).branch AS branch,
-  MIN(DATE(submission_timestamp)) AS enrollment_date,
-  COUNT(*) AS num_enrollment_events
+  DATE(submission_timestamp) AS enrollment_date,
+  1 AS num_enrollment_events
 FROM :pings
-WHERE DATE(submission_timestamp) BETWEEN :look_back AND :last
+WHERE DATE(submission_timestamp) BETWEEN :first AND :last
   AND mozfun.map.get_key(ping_info.experiments, :slug).branch IS NOT NULL
-GROUP BY client_info.client_id, mozfun.map.get_key(ping_info.experiments, :slug).branch
 """
 
 _FENIX_LOOK_BACK = timedelta(days=7)
@@ -122,8 +121,11 @@ WHERE submission_date BETWEEN :first AND :last
 """
 
 
-def enrollment_events(configuration: AnalysisConfiguration) -> exp.Query:
-    """The built-in enrollment events of the configuration's query type.
+def enrollment_events(configuration: AnalysisConfiguration, first: date, last: date) -> exp.Query:
+    """The built-in enrollment events of the configuration's query type, of first to last date.
+
+    Columns: analysis_id, branch, enrollment_date (the event's DATE), num_enrollment_events (1). Ids
+    and branches may be NULL here. Both dates are inclusive.
 
     Only units with ``sample_id`` below the sample size count. The condition is left out for a
     sample of everybody, so that tables without that column can be read; Cirrus has no such column.
@@ -139,15 +141,22 @@ def enrollment_events(configuration: AnalysisConfiguration) -> exp.Query:
             f"analysis unit is {unit}; use {EnrollmentsQueryType.NORMANDY.value!r} or an "
             "enrollment_query"
         )
-    return _BUILDERS[kind](configuration)
+    return _BUILDERS[kind](configuration, dates_and_slug(configuration.experiment, first, last))
 
 
-def dates_and_slug(experiment: Experiment) -> dict[str, exp.Expr]:
+def enrollment_event_range(configuration: AnalysisConfiguration) -> tuple[date, date]:
+    """First and last date, both inclusive, whose events decide who enrolled."""
+    timeline = configuration.experiment.timeline
+    is_fenix = configuration.enrollments_query_type == EnrollmentsQueryType.FENIX_FALLBACK
+    look_back = _FENIX_LOOK_BACK if is_fenix else timedelta(0)
+    return timeline.first_enrollment_date - look_back, timeline.last_enrollment_date
+
+
+def dates_and_slug(experiment: Experiment, first: date, last: date) -> Values:
     """The values of ``:first``, ``:last`` and ``:slug`` in a built-in query."""
-    timeline = experiment.timeline
     return {
-        "first": fragments.date_literal(timeline.first_enrollment_date),
-        "last": fragments.date_literal(timeline.last_enrollment_date),
+        "first": fragments.date_literal(first),
+        "last": fragments.date_literal(last),
         "slug": fragments.text_literal(experiment.slug),
     }
 
@@ -164,55 +173,53 @@ def events_stream(experiment: Experiment) -> exp.Table:
     return shared_table(experiment.app_dataset or FENIX_DATASET, "events_stream")
 
 
-def _normandy(configuration: AnalysisConfiguration) -> exp.Query:
+def _normandy(configuration: AnalysisConfiguration, values: Values) -> exp.Query:
     unit = exp.column(configuration.experiment.analysis_unit)
     events = shared_table("telemetry", "events")
-    return _sampled(configuration, _NORMANDY, events=events, unit=unit)
+    return _sampled(configuration, _NORMANDY, values, events=events, unit=unit)
 
 
-def _glean(configuration: AnalysisConfiguration) -> exp.Query:
+def _glean(configuration: AnalysisConfiguration, values: Values) -> exp.Query:
     return _sampled(
         configuration,
         _GLEAN,
+        values,
         events=events_stream(configuration.experiment),
         unit=exp.column("client_id"),
     )
 
 
-def _fenix(configuration: AnalysisConfiguration) -> exp.Query:
-    experiment = configuration.experiment
-    look_back = experiment.timeline.first_enrollment_date - _FENIX_LOOK_BACK
-    return _sampled(
-        configuration,
-        _FENIX,
-        pings=shared_table(experiment.app_dataset or FENIX_DATASET, "baseline"),
-        look_back=fragments.date_literal(look_back),
-    )
+def _fenix(configuration: AnalysisConfiguration, values: Values) -> exp.Query:
+    dataset = configuration.experiment.app_dataset or FENIX_DATASET
+    return _sampled(configuration, _FENIX, values, pings=shared_table(dataset, "baseline"))
 
 
-def _cirrus(configuration: AnalysisConfiguration) -> exp.Query:
+def _cirrus(configuration: AnalysisConfiguration, values: Values) -> exp.Query:
     pings = shared_table(configuration.experiment.app_dataset, "enrollment")
-    return fragments.template(_CIRRUS, pings=pings, **dates_and_slug(configuration.experiment))
+    return fragments.template(_CIRRUS, pings=pings, **values)
 
 
-def _background_update(configuration: AnalysisConfiguration) -> exp.Query:
+def _background_update(configuration: AnalysisConfiguration, values: Values) -> exp.Query:
     dataset = "firefox_desktop_background_update"
     prefix = f"{configuration.experiment.slug}:"
     return exp.union(
         _sampled(
             configuration,
             _GLEAN,
+            values,
             events=shared_table(dataset, "events_stream"),
             unit=fragments.parse_expression(_BACKGROUND_UNIT, "the background update's unit"),
         ),
         _sampled(
             configuration,
             _BACKGROUND_PINGS,
+            values,
             pings=shared_table(dataset, "background_update", PUBLIC_PROJECT),
         ),
         _sampled(
             configuration,
             _BACKGROUND_TOASTS,
+            values,
             events=shared_table("telemetry", "events", PUBLIC_PROJECT),
             prefix=fragments.text_literal(prefix),
             after_prefix=exp.convert(len(prefix) + 1),
@@ -221,14 +228,16 @@ def _background_update(configuration: AnalysisConfiguration) -> exp.Query:
     )
 
 
-def _sampled(configuration: AnalysisConfiguration, text: str, **values: exp.Expr) -> exp.Select:
-    query = fragments.template(text, **values, **dates_and_slug(configuration.experiment))
+def _sampled(
+    configuration: AnalysisConfiguration, text: str, values: Values, **more: exp.Expr
+) -> exp.Select:
+    query = fragments.template(text, **values, **more)
     if configuration.sample_size >= EVERYBODY:
         return query
     return query.where(exp.column("sample_id") < configuration.sample_size)
 
 
-_BUILDERS: dict[EnrollmentsQueryType, Callable[[AnalysisConfiguration], exp.Query]] = {
+_BUILDERS: dict[EnrollmentsQueryType, Callable[[AnalysisConfiguration, Values], exp.Query]] = {
     EnrollmentsQueryType.NORMANDY: _normandy,
     EnrollmentsQueryType.GLEAN_EVENT: _glean,
     EnrollmentsQueryType.FENIX_FALLBACK: _fenix,

@@ -8,6 +8,7 @@ Nothing after the last enrollment date L is read, so the table is the same whene
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -17,7 +18,7 @@ from jetstream_assets.experiments.configuration import SeveralBranches
 from jetstream_assets.experiments.experiment import AnalysisUnit
 from jetstream_assets.experiments.windows import AnalysisWindow
 from jetstream_assets.sql import fragments
-from jetstream_assets.sql.enrollment_events import enrollment_events
+from jetstream_assets.sql.enrollment_events import enrollment_event_range, enrollment_events
 from jetstream_assets.sql.exposures import event_exposures, signal_exposures
 from jetstream_assets.sql.segments import segments_by_source, segments_query
 
@@ -34,11 +35,32 @@ _BRANCHES = "jetstream_unit_branches"
 _ENROLLED = "jetstream_enrolled"
 
 # Analysis windows that signals refer to begin with the first day when units are enrolled.
-_FIRST_DAY = AnalysisWindow(0, 0)
+FIRST_DAY = AnalysisWindow(0, 0)
+
+
+@dataclass(frozen=True)
+class StoredEvents:
+    """Events that were folded day by day, as relations that a query may read.
+
+    Args:
+        enrollments: All days that decide who enrolled (`event_days.enrollment_days`); None to read
+            the source.
+        exposures: All days that decide who was exposed (`event_days.exposure_days`); None to read
+            the source.
+    """
+
+    enrollments: exp.Expr | None = None
+    exposures: exp.Expr | None = None
+
+
+_NOTHING_STORED = StoredEvents()
 
 
 def enrollments_query(
-    configuration: AnalysisConfiguration, *, with_exposures: bool = True
+    configuration: AnalysisConfiguration,
+    stored: StoredEvents = _NOTHING_STORED,
+    *,
+    with_exposures: bool = True,
 ) -> exp.Select:
     """One row per unit that enrolled on dates F to L, ordered by analysis_id.
 
@@ -55,6 +77,7 @@ def enrollments_query(
 
     Args:
         configuration: Whose enrollments.
+        stored: Events that need not be read from their sources.
         with_exposures: Whether to ask who was exposed; otherwise both columns are NULL.
 
     Raises:
@@ -67,12 +90,15 @@ def enrollments_query(
     query = (
         exp.select(*_unit_columns(configuration))
         .from_(exp.alias_(exp.to_table(_ENROLLED), "e", table=True))
-        .with_(_RAW, as_=_raw_enrollments(configuration))
+        .with_(_RAW, as_=_raw_enrollments(configuration, stored.enrollments))
         .with_(_BRANCHES, as_=_unit_branches(configuration))
         .with_(_ENROLLED, as_=_first_branches())
     )
     query = _with_segments(query, configuration)
-    query = _with_exposures(query, configuration) if with_exposures else _unexposed(query)
+    if with_exposures:
+        query = _with_exposures(query, configuration, stored.exposures)
+    else:
+        query = _unexposed(query)
     return query.order_by(_enrolled("analysis_id"))
 
 
@@ -86,10 +112,12 @@ def _unit_columns(configuration: AnalysisConfiguration) -> list[exp.Expr]:
     return [*columns, exp.alias_(is_excluded, "is_excluded")]
 
 
-def _raw_enrollments(configuration: AnalysisConfiguration) -> exp.Query:
+def _raw_enrollments(configuration: AnalysisConfiguration, stored: exp.Expr | None) -> exp.Query:
     text = configuration.enrollment_query
+    if text is None and stored is not None:
+        return _stored_enrollments(configuration, stored)
     if text is None:
-        return enrollment_events(configuration)
+        return enrollment_events(configuration, *enrollment_event_range(configuration))
     unit = configuration.experiment.analysis_unit
     (other,) = set(AnalysisUnit) - {unit}
     if other in text:
@@ -101,13 +129,24 @@ def _raw_enrollments(configuration: AnalysisConfiguration) -> exp.Query:
     return fragments.parse_query(text, "enrollment_query")
 
 
+def _stored_enrollments(configuration: AnalysisConfiguration, stored: exp.Expr) -> exp.Select:
+    day = exp.column("day")
+    return (
+        exp.select(
+            "analysis_id", "branch", exp.alias_(day, "enrollment_date"), "num_enrollment_events"
+        )
+        .from_(stored.copy())
+        .where(fragments.between_dates(day.copy(), *enrollment_event_range(configuration)))
+    )
+
+
 def _unit_branches(configuration: AnalysisConfiguration) -> exp.Select:
-    """One row per unit and branch."""
+    """One row per unit and branch, whose first event lies on F to L."""
     timeline = configuration.experiment.timeline
     day = exp.cast(_raw("enrollment_date"), exp.DType.DATE)
     events = fragments.int64(exp.Sum(this=_raw("num_enrollment_events")))
     unit, branch = (fragments.string(_raw(column)) for column in ("analysis_id", "branch"))
-    return (
+    query = (
         exp.select(
             exp.alias_(unit, "analysis_id"),
             exp.alias_(branch, "branch"),
@@ -118,12 +157,13 @@ def _unit_branches(configuration: AnalysisConfiguration) -> exp.Select:
         .where(
             exp.not_(_raw("analysis_id").is_(exp.null())),
             exp.not_(_raw("branch").is_(exp.null())),
-            fragments.between_dates(
-                day.copy(), timeline.first_enrollment_date, timeline.last_enrollment_date
-            ),
         )
         .group_by(unit.copy(), branch.copy())
     )
+    days = timeline.first_enrollment_date, timeline.last_enrollment_date
+    if configuration.enrollment_query is None:
+        return query.having(fragments.between_dates(exp.Min(this=day.copy()), *days))
+    return query.where(fragments.between_dates(day.copy(), *days))
 
 
 def _first_branches() -> exp.Select:
@@ -157,14 +197,16 @@ def _with_segments(query: exp.Select, configuration: AnalysisConfiguration) -> e
     return query.select(*(values[segment.name] for segment in configuration.segments))
 
 
-def _with_exposures(query: exp.Select, configuration: AnalysisConfiguration) -> exp.Select:
+def _with_exposures(
+    query: exp.Select, configuration: AnalysisConfiguration, stored: exp.Expr | None
+) -> exp.Select:
     signal = configuration.exposure_signal
     events: exp.Expr = exp.column("num_exposure_events", table="exposures")
     if signal is None:
-        exposed = event_exposures(configuration, _ENROLLED)
+        exposed = event_exposures(configuration, _ENROLLED, stored)
     else:
         last = configuration.experiment.timeline.last_enrollment_date
-        exposed = signal_exposures(configuration, signal, _ENROLLED, _FIRST_DAY, last)
+        exposed = signal_exposures(configuration, signal, _ENROLLED, FIRST_DAY, last, stored)
         events = exp.Coalesce(this=events, expressions=[exp.convert(0)])
     return query.join(
         exposed.subquery("exposures"), on=_same_unit("exposures"), join_type="left"

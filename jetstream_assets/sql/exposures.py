@@ -31,7 +31,8 @@ _NORMANDY = """
 SELECT
   :unit AS analysis_id,
   mozfun.map.get_key(event_map_values, 'branchSlug') AS branch,
-  submission_date AS exposure_date
+  submission_date AS exposure_date,
+  1 AS num_exposure_events
 FROM :events
 WHERE submission_date BETWEEN :first AND :last
   AND event_category = 'normandy'
@@ -43,7 +44,8 @@ _GLEAN = """
 SELECT
   client_id AS analysis_id,
   JSON_VALUE(event_extra, '$.branch') AS branch,
-  DATE(submission_timestamp) AS exposure_date
+  DATE(submission_timestamp) AS exposure_date,
+  1 AS num_exposure_events
 FROM :events
 WHERE DATE(submission_timestamp) BETWEEN :first AND :last
   AND event_category = 'nimbus_events'
@@ -55,7 +57,8 @@ _CIRRUS = """
 SELECT
   mozfun.map.get_key(event.extra, 'nimbus_user_id') AS analysis_id,
   mozfun.map.get_key(event.extra, 'branch') AS branch,
-  DATE(pings.submission_timestamp) AS exposure_date
+  DATE(pings.submission_timestamp) AS exposure_date,
+  1 AS num_exposure_events
 FROM :pings AS pings
 CROSS JOIN UNNEST(pings.events) AS event
 WHERE DATE(pings.submission_timestamp) BETWEEN :first AND :last
@@ -65,18 +68,25 @@ WHERE DATE(pings.submission_timestamp) BETWEEN :first AND :last
 """
 
 
-def event_exposures(configuration: AnalysisConfiguration, units: str) -> exp.Select:
+def event_exposures(
+    configuration: AnalysisConfiguration, units: str, stored: exp.Expr | None = None
+) -> exp.Select:
     """One row per unit that a built-in event exposed to its own branch on dates F to L.
 
     Args:
         configuration: Whose events.
         units: Name of a relation with analysis_id, branch and enrollment_date, one row per unit.
+        stored: The events of all these dates, folded to one row per day, unit and branch
+            (`event_days.exposure_days`); None to read the source.
 
     Returns:
         analysis_id, exposure_date (the first), num_exposure_events.
     """
+    timeline = configuration.experiment.timeline
+    days = timeline.first_enrollment_date, timeline.last_enrollment_date
+    events = _stored_events(stored, *days) if stored else exposure_events(configuration, *days)
     is_own_branch = exp.column("branch", table="x").eq(sources.unit_column("branch"))
-    return _first_exposures(units, _events(configuration), is_own_branch)
+    return _first_exposures(units, events, is_own_branch)
 
 
 def signal_exposures(
@@ -85,6 +95,7 @@ def signal_exposures(
     units: str,
     window: AnalysisWindow,
     last: date,
+    stored: exp.Expr | None = None,
 ) -> exp.Select:
     """One row per unit for which the signal's filter passed a row in the signal's range.
 
@@ -95,27 +106,41 @@ def signal_exposures(
         window: What ``analysis_window_start`` and ``analysis_window_end`` mean here.
         last: No data after this date is read, so that the answer does not depend on when it is
             asked for.
+        stored: The signal's rows of at least all these dates, folded to one row per day and unit
+            (`event_days.exposure_days`); None to read the source.
 
     Returns:
         As `event_exposures`.
     """
-    source = signal.data_source
-    unit = sources.id_column(source, configuration.experiment.analysis_unit)
-    day = sources.day(source)
     first, until = signal_range(signal, configuration.experiment.timeline, window)
+    days = first, min(until, last)
+    rows = _stored_events(stored, *days) if stored else signal_rows(configuration, signal, *days)
+    return _first_exposures(units, rows)
+
+
+def signal_rows(
+    configuration: AnalysisConfiguration, signal: ExposureSignal, first: date, last: date
+) -> exp.Select:
+    """The rows from first to last date, inclusive, that pass a signal's filter.
+
+    Columns: analysis_id (of any type), exposure_date, num_exposure_events (1).
+    """
+    source = signal.data_source
+    day = sources.day(source)
+    unit = sources.id_column(source, configuration.experiment.analysis_unit)
     what = f"exposure signal {signal.name!r}"
-    rows = (
+    return (
         exp.select(
             exp.alias_(unit, "analysis_id"),
             exp.alias_(day, "exposure_date"),
+            exp.alias_(exp.convert(1), "num_exposure_events"),
         )
         .from_(sources.relation(source))
         .where(
-            fragments.between_dates(day, first, min(until, last)),
+            fragments.between_dates(day, first, last),
             fragments.parse_expression(signal.select_expression, what),
         )
     )
-    return _first_exposures(units, rows)
 
 
 def signal_range(
@@ -144,9 +169,13 @@ def signal_range(
     return first + offset(signal.window_start, 0), first + offset(signal.window_end, days)
 
 
-def _events(configuration: AnalysisConfiguration) -> exp.Select:
+def exposure_events(configuration: AnalysisConfiguration, first: date, last: date) -> exp.Select:
+    """The built-in exposure events from first to last date, inclusive.
+
+    Columns: analysis_id, branch, exposure_date, num_exposure_events (1).
+    """
     experiment = configuration.experiment
-    values = dates_and_slug(experiment)
+    values = dates_and_slug(experiment, first, last)
     match configuration.enrollments_query_type:
         case EnrollmentsQueryType.NORMANDY | EnrollmentsQueryType.BACKGROUND_UPDATE:
             events = shared_table("telemetry", "events")
@@ -159,16 +188,26 @@ def _events(configuration: AnalysisConfiguration) -> exp.Select:
             return fragments.template(_CIRRUS, pings=pings, **values)
 
 
+def _stored_events(stored: exp.Expr, first: date, last: date) -> exp.Select:
+    day = exp.column("day")
+    return (
+        exp.select("analysis_id", "branch", exp.alias_(day, "exposure_date"), "num_exposure_events")
+        .from_(stored.copy())
+        .where(fragments.between_dates(day.copy(), first, last))
+    )
+
+
 def _first_exposures(units: str, events: exp.Select, *conditions: exp.Expr) -> exp.Select:
     unit_id = sources.unit_column("analysis_id")
     day = exp.column("exposure_date", table="x")
+    events_column = exp.column("num_exposure_events", table="x")
     is_unit = fragments.string(exp.column("analysis_id", table="x")).eq(unit_id)
     is_enrolled = exp.GTE(this=day, expression=sources.unit_column("enrollment_date"))
     return (
         exp.select(
             unit_id,
             exp.alias_(exp.Min(this=day.copy()), "exposure_date"),
-            exp.alias_(exp.Count(this=day.copy(), big_int=True), "num_exposure_events"),
+            exp.alias_(fragments.int64(exp.Sum(this=events_column)), "num_exposure_events"),
         )
         .from_(exp.alias_(exp.to_table(units), sources.UNIT_ALIAS, table=True))
         .join(events.subquery("x"), on=exp.and_(is_unit, is_enrolled, *conditions))

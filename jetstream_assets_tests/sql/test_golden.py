@@ -9,21 +9,28 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jetstream_assets.experiments.metrics import AnalysisBasis
-from jetstream_assets.sql.enrollments import enrollments_query
+from jetstream_assets.sql.enrollments import StoredEvents, enrollments_query
+from jetstream_assets.sql.event_days import dates, enrollment_days, exposure_days
 from jetstream_assets.sql.metrics import metric_probe, metrics_query
 from jetstream_assets.warehouse.rendering import render_bigquery, render_duckdb
+from jetstream_assets.warehouse.tables import ResultTable, Slice, slices_table
 from jetstream_assets_tests.sql.cases import enrollment_cases, enrollments_slice, metrics_cases
+from jetstream_assets_tests.sql.records import FIRST, LAST
 from jetstream_assets_tests.sql.statistics_cases import statistics_questions
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
+    from jetstream_assets.experiments.configuration import AnalysisConfiguration
+
 GOLDEN = Path(__file__).parent / "golden"
+EVENTS = (ResultTable.ENROLLMENT_EVENTS, ResultTable.EXPOSURE_EVENTS)
 RENDERERS = {"bigquery": render_bigquery, "duckdb": render_duckdb}
 
 
 def _questions() -> dict[str, exp.Select]:
     found = {f"enrollments-{n}": enrollments_query(of) for n, of in enrollment_cases().items()}
+    found |= _folded_questions()
     for name, case in metrics_cases().items():
         of = case.configuration
         reference = enrollments_slice(of).reference
@@ -33,6 +40,25 @@ def _questions() -> dict[str, exp.Select]:
     reference = enrollments_slice(of).reference
     found["probe"] = metric_probe(of, case.windows[-1], basis, "hits", reference)
     return found | statistics_questions()
+
+
+def _folded_questions() -> dict[str, exp.Select]:
+    """Days of events, and the enrollments that follow from them."""
+    of_kind = enrollment_cases()
+    found = {
+        f"enrollment-days-{name}": enrollment_days(of_kind[name], FIRST, LAST)
+        for name in ("normandy", "glean-event", "fenix-fallback", "cirrus")
+    }
+    for name in ("normandy", "signal"):
+        of = of_kind[name]
+        stored = StoredEvents(*(_days(of, table) for table in EVENTS))
+        found[f"exposure-days-{name}"] = exposure_days(of, FIRST, LAST)
+        found[f"enrollments-folded-{name}"] = enrollments_query(of, stored)
+    return found
+
+
+def _days(of: AnalysisConfiguration, table: ResultTable) -> exp.Table:
+    return slices_table(dates(FIRST, LAST), Slice(table, of.experiment.slug, FIRST))
 
 
 QUESTIONS = _questions()

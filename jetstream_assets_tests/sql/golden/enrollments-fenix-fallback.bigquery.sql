@@ -2,15 +2,12 @@ WITH jetstream_raw_enrollments AS (
   SELECT
     client_info.client_id AS analysis_id,
     mozfun.map.get_key(ping_info.experiments, 'reader-mode').branch AS branch,
-    MIN(DATE(submission_timestamp)) AS enrollment_date,
-    COUNT(*) AS num_enrollment_events
+    DATE(submission_timestamp) AS enrollment_date,
+    1 AS num_enrollment_events
   FROM `moz-fx-data-shared-prod`.`firefox_desktop`.`baseline`
   WHERE
     DATE(submission_timestamp) BETWEEN CAST('2023-12-25' AS DATE) AND CAST('2024-01-08' AS DATE)
     AND NOT mozfun.map.get_key(ping_info.experiments, 'reader-mode').branch IS NULL
-  GROUP BY
-    client_info.client_id,
-    mozfun.map.get_key(ping_info.experiments, 'reader-mode').branch
 ), jetstream_unit_branches AS (
   SELECT
     CAST(raw.analysis_id AS STRING) AS analysis_id,
@@ -19,12 +16,12 @@ WITH jetstream_raw_enrollments AS (
     CAST(SUM(raw.num_enrollment_events) AS INT64) AS num_enrollment_events
   FROM jetstream_raw_enrollments AS raw
   WHERE
-    NOT raw.analysis_id IS NULL
-    AND NOT raw.branch IS NULL
-    AND CAST(raw.enrollment_date AS DATE) BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-01-08' AS DATE)
+    NOT raw.analysis_id IS NULL AND NOT raw.branch IS NULL
   GROUP BY
     CAST(raw.analysis_id AS STRING),
     CAST(raw.branch AS STRING)
+  HAVING
+    MIN(CAST(raw.enrollment_date AS DATE)) BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-01-08' AS DATE)
 ), jetstream_enrolled AS (
   SELECT
     analysis_id,
@@ -59,13 +56,14 @@ LEFT JOIN (
   SELECT
     e.analysis_id,
     MIN(x.exposure_date) AS exposure_date,
-    COUNT(x.exposure_date) AS num_exposure_events
+    CAST(SUM(x.num_exposure_events) AS INT64) AS num_exposure_events
   FROM jetstream_enrolled AS e
   JOIN (
     SELECT
       client_id AS analysis_id,
       JSON_VALUE(event_extra, '$.branch') AS branch,
-      DATE(submission_timestamp) AS exposure_date
+      DATE(submission_timestamp) AS exposure_date,
+      1 AS num_exposure_events
     FROM `moz-fx-data-shared-prod`.`firefox_desktop`.`events_stream`
     WHERE
       DATE(submission_timestamp) BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-01-08' AS DATE)

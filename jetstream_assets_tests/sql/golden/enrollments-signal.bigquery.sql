@@ -18,12 +18,12 @@ WITH jetstream_raw_enrollments AS (
     CAST(SUM(raw.num_enrollment_events) AS INT64) AS num_enrollment_events
   FROM jetstream_raw_enrollments AS raw
   WHERE
-    NOT raw.analysis_id IS NULL
-    AND NOT raw.branch IS NULL
-    AND CAST(raw.enrollment_date AS DATE) BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-01-08' AS DATE)
+    NOT raw.analysis_id IS NULL AND NOT raw.branch IS NULL
   GROUP BY
     CAST(raw.analysis_id AS STRING),
     CAST(raw.branch AS STRING)
+  HAVING
+    MIN(CAST(raw.enrollment_date AS DATE)) BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-01-08' AS DATE)
 ), jetstream_enrolled AS (
   SELECT
     analysis_id,
@@ -58,12 +58,13 @@ LEFT JOIN (
   SELECT
     e.analysis_id,
     MIN(x.exposure_date) AS exposure_date,
-    COUNT(x.exposure_date) AS num_exposure_events
+    CAST(SUM(x.num_exposure_events) AS INT64) AS num_exposure_events
   FROM jetstream_enrolled AS e
   JOIN (
     SELECT
       ds.info.client_id AS analysis_id,
-      ds.info.day AS exposure_date
+      ds.info.day AS exposure_date,
+      1 AS num_exposure_events
     FROM `mozdata.lab.activity` AS ds
     WHERE
       ds.info.day BETWEEN CAST('2024-01-01' AS DATE) AND CAST('2024-01-08' AS DATE)

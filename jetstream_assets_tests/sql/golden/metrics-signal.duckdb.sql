@@ -31,12 +31,13 @@ WITH jetstream_enrolled AS (
     SELECT
       e.analysis_id,
       MIN(x.exposure_date) AS exposure_date,
-      COUNT(x.exposure_date) AS num_exposure_events
+      TO_INT64(SUM(x.num_exposure_events)) AS num_exposure_events
     FROM jetstream_enrolled AS e
     JOIN (
       SELECT
         ds.info.client_id AS analysis_id,
-        ds.info.day AS exposure_date
+        ds.info.day AS exposure_date,
+        1 AS num_exposure_events
       FROM "mozdata"."lab"."activity" AS ds
       WHERE
         ds.info.day BETWEEN CAST('2024-01-08' AS DATE) AND CAST('2024-01-14' AS DATE)
