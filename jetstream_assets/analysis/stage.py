@@ -32,12 +32,14 @@ class StageResult:
         reused: Slices that were there already, computed from the same plan.
         failures: What has no result and why; stored, too.
         note: A sentence where there was nothing to do.
+        warnings: Sentences on what a person should know although everything has a result.
     """
 
     written: tuple[Written, ...] = ()
     reused: tuple[Slice, ...] = ()
     failures: tuple[Failure, ...] = ()
     note: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:

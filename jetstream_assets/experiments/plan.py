@@ -141,6 +141,41 @@ def enrollments_fingerprint(configuration: AnalysisConfiguration) -> str:
     )
 
 
+def enrollment_events_fingerprint(configuration: AnalysisConfiguration) -> str:
+    """Digest of everything that decides a day of enrollment events, apart from source rows.
+
+    The dates of the experiment do not: they decide which days are asked for.
+    """
+    experiment = configuration.experiment
+    return _digest(
+        "enrollment events",
+        experiment.slug,
+        experiment.app_id,
+        experiment.analysis_unit,
+        configuration.enrollments_query_type,
+        configuration.sample_size,
+    )
+
+
+def exposure_events_fingerprint(configuration: AnalysisConfiguration) -> str:
+    """Digest of everything that decides a day of exposures, apart from source rows.
+
+    The bounds of a signal do not, nor its name: they decide which days are asked for, and nothing.
+    """
+    experiment, signal = configuration.experiment, configuration.exposure_signal
+    if signal is not None:
+        source = _decisive(signal)["data_source"]
+        unit, shown = experiment.analysis_unit, signal.select_expression
+        return _digest("exposure signal", unit, source, shown)
+    return _digest(
+        "exposure events",
+        experiment.slug,
+        experiment.app_id,
+        experiment.analysis_unit,
+        configuration.enrollments_query_type,
+    )
+
+
 def windows_fingerprint(
     configuration: AnalysisConfiguration, windows: tuple[PlannedWindow, ...]
 ) -> str:
