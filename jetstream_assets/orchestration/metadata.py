@@ -41,7 +41,7 @@ def plan_metadata(plan: "AnalysisPlan") -> Metadata:
 
 def stage_metadata(result: "StageResult") -> Metadata:
     """Rows, bytes, seconds, statements and failures of a step."""
-    from jetstream_assets.report.markdown import failures_markdown  # noqa: PLC0415
+    from jetstream_assets.report.markdown import escaped, failures_markdown  # noqa: PLC0415
 
     metadata: Metadata = {
         "rows": MetadataValue.int(result.rows),
@@ -54,6 +54,8 @@ def stage_metadata(result: "StageResult") -> Metadata:
         metadata["reused"] = reused
     if result.failures:
         metadata["reasons"] = MetadataValue.md(failures_markdown(result.failures))
+    if result.warnings:
+        metadata["warnings"] = MetadataValue.md("\n\n".join(map(escaped, result.warnings)))
     if result.note:
         metadata["note"] = result.note
     return metadata
