@@ -46,23 +46,34 @@ class SourceDay:
 
 @dataclass(frozen=True)
 class Written:
-    """What a replacement did: rows and bytes written, bytes of source read, seconds, statement."""
+    """What a replacement did: rows and bytes written, bytes of source read, seconds, statement.
+
+    ``rows_scanned`` are the rows of all tables that were read for it, again for every time that
+    they were read; ``source_rows_scanned`` those of them that are no rows of slices.
+    """
 
     rows: int
     bytes_written: int
     bytes_read: int
     seconds: float
     sql: str
+    rows_scanned: int = 0
+    source_rows_scanned: int = 0
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The rows of a query, and what they cost: bytes of source read, seconds, statement."""
+    """The rows of a query, and what they cost: bytes of source read, seconds, statement.
+
+    Rows are counted as in `Written`.
+    """
 
     rows: pa.Table
     bytes_read: int
     seconds: float
     sql: str
+    rows_scanned: int = 0
+    source_rows_scanned: int = 0
 
 
 @dataclass(frozen=True)

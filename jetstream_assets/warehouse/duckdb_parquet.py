@@ -7,12 +7,11 @@ in statements (`parquet_relations`), files of slices (`parquet_slices`), setting
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import pyarrow as pa
 from sqlglot import exp
@@ -21,6 +20,7 @@ from jetstream_assets.errors import QueryError, WarehouseError
 from jetstream_assets.warehouse.base import Answer, Estimate, Provenance, SourceDay, Written
 from jetstream_assets.warehouse.duckdb_dialect import to_duckdb
 from jetstream_assets.warehouse.duckdb_errors import BROKEN, as_warehouse_errors
+from jetstream_assets.warehouse.duckdb_profile import readings
 from jetstream_assets.warehouse.duckdb_session import DuckDBSession
 from jetstream_assets.warehouse.parquet_relations import Relations
 from jetstream_assets.warehouse.parquet_slices import (
@@ -57,6 +57,12 @@ _PROFILED = "SET enable_profiling = 'no_output'"
 _ALL_CONTENT = f"SELECT * FROM {_CONTENT}"  # noqa: S608  a constant
 
 
+class _Cost(TypedDict):
+    bytes_read: int
+    rows_scanned: int
+    source_rows_scanned: int
+
+
 @dataclass(frozen=True)
 class DuckDBParquetWarehouse:
     """`Warehouse` over ``<root>/<dataset>/<table>/**/*.parquet``.
@@ -89,8 +95,8 @@ class DuckDBParquetWarehouse:
         with self._cursor(sql, tree) as cursor:
             cursor.execute(_PROFILED)
             rows = cursor.sql(_with_stored_types(cursor, sql)).to_arrow_table()
-            bytes_read = self._bytes_read(cursor, tree)
-        return Answer(rows, bytes_read, time.perf_counter() - started, sql)
+            cost = self._cost(cursor, tree)
+        return Answer(rows, seconds=time.perf_counter() - started, sql=sql, **cost)
 
     def query(self, tree: exp.Expr) -> pa.Table:
         """The rows of a query, in memory."""
@@ -115,15 +121,10 @@ class DuckDBParquetWarehouse:
             cursor.execute(_PROFILED)
             copy = _copy(_with_stored_types(cursor, sql), beside, provenance)
             rows = cursor.execute(copy).fetchall()[0][0]
-            bytes_read = self._bytes_read(cursor, tree)
+            cost = self._cost(cursor, tree)
             size = beside.stat().st_size
-        return Written(
-            rows=rows,
-            bytes_written=size,
-            bytes_read=bytes_read,
-            seconds=time.perf_counter() - started,
-            sql="" if tree is None else sql,
-        )
+        seconds, sql = time.perf_counter() - started, "" if tree is None else sql
+        return Written(rows=rows, bytes_written=size, seconds=seconds, sql=sql, **cost)
 
     def replace_days(
         self, targets: Mapping[date, Slice], content: exp.Query, provenance: Provenance
@@ -142,13 +143,14 @@ class DuckDBParquetWarehouse:
             cursor.execute(_PROFILED)
             typed = _with_stored_types(cursor, sql)
             rows = cursor.execute(_copy(typed, folder, provenance, _BY_DAY)).fetchall()[0][0]
-            bytes_read = self._bytes_read(cursor, content)
+            cost = self._cost(cursor, content)
             empty = folder / "empty.parquet"
             cursor.execute(_copy(f"FROM (\n{typed}\n) LIMIT 0", empty, provenance))
             size = put_days(
                 folder, empty, {d: slice_file(self.root, t) for d, t in targets.items()}
             )
-        return Written(rows, size, bytes_read, time.perf_counter() - started, sql)
+        seconds = time.perf_counter() - started
+        return Written(rows=rows, bytes_written=size, seconds=seconds, sql=sql, **cost)
 
     def source_days(
         self, relation: exp.Expr, day: exp.Expr, first: date, last: date
@@ -196,16 +198,21 @@ class DuckDBParquetWarehouse:
     def _files(self, tree: exp.Expr | None) -> frozenset[Path]:
         return frozenset() if tree is None else Relations(self.root).files(to_duckdb(tree))
 
-    def _bytes_read(self, cursor: duckdb.DuckDBPyConnection, tree: exp.Expr | None) -> int:
+    def _cost(self, cursor: duckdb.DuckDBPyConnection, tree: exp.Expr | None) -> _Cost:
         """What the last statement read from files, by DuckDB's profile.
 
-        DuckDB has none for a statement that it answers from the files' statistics, such as a count
-        of all rows; then it is the size of the files, an upper bound.
+        DuckDB counts no bytes of a statement that it answers from the files' statistics, such as a
+        count of all rows; then it is the size of the files, an upper bound.
         """
-        profile = json.loads(cursor.get_profiling_information())
-        if "io" in profile:
-            return int(profile["io"]["total_bytes_read"])
-        return sum(file.stat().st_size for file in self._files(tree))
+        found = readings(cursor.get_profiling_information(), self.root)
+        size = found.bytes_read
+        if size is None:
+            size = sum(file.stat().st_size for file in self._files(tree))
+        return {
+            "bytes_read": size,
+            "rows_scanned": found.rows_scanned,
+            "source_rows_scanned": found.source_rows_scanned,
+        }
 
     @contextmanager
     def _cursor(self, sql: str, tree: exp.Expr | None) -> Iterator[duckdb.DuckDBPyConnection]:
