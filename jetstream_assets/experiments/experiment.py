@@ -8,7 +8,7 @@ from Experimenter's JSON or merged with a configuration file (`config`), what is
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
@@ -87,6 +87,11 @@ class Experiment:
         if self.start_date is None:
             raise ValueError(f"experiment {self.slug!r} has no start date")
         return Timeline(self.start_date, self.enrollment_period, self.end_date)
+
+    def closed_on(self, on: date) -> Experiment:
+        """The experiment as if its enrollment had closed on date ``on``, which is not before F."""
+        days = (on - self.timeline.first_enrollment_date).days
+        return replace(self, enrollment_period=days)
 
 
 def normalized(slug: str) -> str:

@@ -31,12 +31,19 @@ class PlannedWindow:
     """One window that is due, the metrics to compute for it and the summaries to make of them.
 
     ``metrics`` are names, sorted: every metric with SQL of its own that a summary, a ratio or a
-    covariate of this window needs.
+    covariate of this window needs. ``complete_by`` is set while units enroll: only units count
+    whose anchor date plus the window's end is not after it.
     """
 
     due: DueWindow
     metrics: tuple[str, ...]
     summaries: tuple[Summary, ...]
+    complete_by: date | None = None
+
+    @property
+    def is_provisional(self) -> bool:
+        """Whether units that still enroll, or have not lived through the window, are missing."""
+        return self.complete_by is not None
 
 
 @dataclass(frozen=True)
@@ -68,8 +75,8 @@ class AnalysisPlan:
         return self.refusal.message if self.refusal is not None else self.idle
 
     @property
-    def settled(self) -> AnalysisConfiguration:
-        """The configuration of a plan that has something due.
+    def declared(self) -> AnalysisConfiguration:
+        """The whole configuration of a plan that has one, whatever can be computed of it yet.
 
         Raises:
             ValueError: The plan has none.
@@ -79,8 +86,28 @@ class AnalysisPlan:
         return self.configuration
 
     @property
+    def is_provisional(self) -> bool:
+        """Whether units still enroll on the plan's date: later dates replace its results."""
+        return any(window.is_provisional for window in self.windows)
+
+    @property
+    def settled(self) -> AnalysisConfiguration:
+        """The configuration that a cell computes from.
+
+        While units enroll it is that of an enrollment that closed on the plan's date, without
+        segments: they look back, and are read once, when enrollment closes.
+
+        Raises:
+            ValueError: The plan has none.
+        """
+        if not self.is_provisional:
+            return self.declared
+        closed = self.declared.experiment.closed_on(self.date)
+        return replace(self.declared, experiment=closed, segments=())
+
+    @property
     def experiment(self) -> Experiment:
-        """The effective experiment of a plan that has something due."""
+        """The effective experiment that a cell computes from; see `settled`."""
         return self.settled.experiment
 
     @property
@@ -92,17 +119,20 @@ class AnalysisPlan:
 def make_plan(configuration: AnalysisConfiguration, on: date) -> AnalysisPlan:
     """The plan of a runnable experiment on date ``on``.
 
-    The caller has made sure that nothing refuses the experiment (`refusals.refusal`).
+    While units enroll, the plan is provisional: it has every window that some unit has lived
+    through. The caller has made sure that nothing refuses the experiment (`refusals.refusal`).
     """
-    slug = configuration.experiment.slug
-    windows = tuple(
-        planned
-        for due in configuration.experiment.timeline.due(on)
-        if (planned := _planned(configuration, due)).metrics or planned.summaries
-    )
+    slug, timeline = configuration.experiment.slug, configuration.experiment.timeline
+    # What is asked for once, when enrollment closes, is not known while units enroll.
+    complete_by = on if configuration.is_folded and timeline.is_enrolling(on) else None
+    due = timeline.due(on) if complete_by is None else timeline.provisional(on)
+    found = (_planned(configuration, window, complete_by) for window in due)
+    windows = tuple(planned for planned in found if planned.metrics or planned.summaries)
     plan = AnalysisPlan(slug, on, configuration, windows=windows)
     if not windows:
         return replace(plan, idle=_why_idle(configuration, on))
+    if plan.is_provisional:
+        return plan
     return replace(plan, preenrollment=_preenrollment(configuration, windows))
 
 
@@ -184,7 +214,7 @@ def windows_fingerprint(
     return _digest(
         "metrics",
         enrollments_fingerprint(configuration),
-        [asdict(window.due) for window in windows],
+        [(asdict(window.due), window.complete_by) for window in windows],
         [window.metrics for window in windows],
         [_decisive(configuration.metric(name)) for name in names],
     )
@@ -199,11 +229,23 @@ def statistics_fingerprint(plan: AnalysisPlan) -> str:
         [branch.slug for branch in plan.experiment.branches],
         [[asdict(summary) for summary in window.summaries] for window in plan.windows],
         [_decisive(plan.settled.metric(name)) for name in _ratio_names(plan)],
-        _declared(plan.settled),
+        _hypotheses(plan.settled),
+        _awaited(plan),
     )
 
 
-def _declared(configuration: AnalysisConfiguration) -> list[object]:
+def _awaited(plan: AnalysisPlan) -> list[object]:
+    """What the statistics of a provisional plan say is still to come."""
+    if not plan.is_provisional:
+        return []
+    declared = plan.declared
+    return [
+        declared.experiment.timeline.last_enrollment_date,
+        [segment.name for segment in declared.segments],
+    ]
+
+
+def _hypotheses(configuration: AnalysisConfiguration) -> list[object]:
     family, power = configuration.multiple_comparisons, configuration.power
     # The reference branch decides which comparisons are hypotheses, and nothing else.
     reference = configuration.experiment.reference_branch if family else None
@@ -223,13 +265,15 @@ def _decisive(definition: Metric | Segment | ExposureSignal) -> dict[str, Any]:
     )
 
 
-def _planned(configuration: AnalysisConfiguration, due: DueWindow) -> PlannedWindow:
+def _planned(
+    configuration: AnalysisConfiguration, due: DueWindow, complete_by: date | None = None
+) -> PlannedWindow:
     summaries = configuration.summaries(due.period)
     names = {summary.metric for summary in summaries}
     if due.period.is_preenrollment:
         names |= _covariates(configuration, due.period)
     computed = sorted(_with_sql(configuration, names))
-    return PlannedWindow(due, tuple(computed), summaries)
+    return PlannedWindow(due, tuple(computed), summaries, complete_by)
 
 
 def _with_sql(configuration: AnalysisConfiguration, names: set[str]) -> set[str]:
@@ -274,13 +318,22 @@ def _preenrollment(
 
 def _why_idle(configuration: AnalysisConfiguration, on: date) -> str:
     timeline = configuration.experiment.timeline
-    if on < timeline.last_enrollment_date:
-        return (
-            f"Nothing is due on {on}: units enroll until {timeline.last_enrollment_date}, "
-            "and the first windows are due on that date."
-        )
+    first, last = timeline.first_enrollment_date, timeline.last_enrollment_date
     listed = ", ".join(p.period.config_key for p in configuration.periods if p.summaries)
-    return f"Nothing is due on {on}: no window of the configured periods ({listed or 'none'}) ends."
+    periods = f"the configured periods ({listed or 'none'})"
+    if on < first:
+        return f"Nothing is due on {on}: units enroll from {first} to {last}."
+    if on < last and not configuration.is_folded:
+        return (
+            f"Nothing is due on {on}: units enroll until {last}, and who they are is only known on "
+            "that date, since an enrollment_query or the background update is asked once."
+        )
+    if on < last:
+        return (
+            f"Nothing is due on {on}: units enroll until {last}, and no unit has lived through a "
+            f"window of {periods} that is told before."
+        )
+    return f"Nothing is due on {on}: no window of {periods} ends."
 
 
 def _digest(*parts: object) -> str:

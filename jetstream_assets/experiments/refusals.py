@@ -117,7 +117,8 @@ def _enrollment_not_complete(configuration: AnalysisConfiguration, on: date) -> 
     is_known = experiment.enrollment_end_date is not None
     if is_known or experiment.has_configured_enrollment_period:
         return ""
-    if experiment.start_date is not None and on < experiment.start_date:
+    # Until the planned end of enrollment results are provisional, whenever enrollment ends.
+    if on < experiment.timeline.last_enrollment_date:
         return ""
     return (
         f"{_name(configuration)} still enrolls: Experimenter has no enrollment end date. "
@@ -144,7 +145,7 @@ def _name(configuration: AnalysisConfiguration) -> str:
     return f"Experiment {configuration.experiment.slug!r}"
 
 
-# The length of the analysis needs a start date, so its rule stands after the start date's.
+# The timeline needs a start date, so the rules that read it stand after the start date's.
 _RULES: tuple[tuple[RefusalKind, Callable[[AnalysisConfiguration, date], str]], ...] = (
     (RefusalKind.NO_SLUG, _no_slug),
     (RefusalKind.SKIPPED, _skipped),

@@ -137,6 +137,28 @@ class Timeline:
         found = (self._due_of(period, on) for period in Period)
         return tuple(window for window in found if window is not None)
 
+    def is_enrolling(self, on: date) -> bool:
+        """Whether date ``on`` is one on which units enroll, and not the last: F <= on < L."""
+        return self.first_enrollment_date <= on < self.last_enrollment_date
+
+    def provisional(self, on: date) -> tuple[DueWindow, ...]:
+        """The windows that units of the first enrollment date have lived through, by period.
+
+        Of day, week and 28-day windows each [a, b] with F + b <= ``on`` while units enroll; nothing
+        on other dates or after the end. Such a window is complete for the units whose anchor date
+        + b <= ``on`` alone; the others enter later. Overall and pre-enrollment windows wait until
+        enrollment has closed.
+        """
+        is_over = self.end_date is not None and on > self.end_date
+        if is_over or not self.is_enrolling(on):
+            return ()
+        complete_days = (on - self.first_enrollment_date).days + 1
+        return tuple(
+            DueWindow(period, index + 1, AnalysisWindow(index * days, index * days + days - 1))
+            for period, days in _REPEATED_DAYS.items()
+            for index in range(complete_days // days)
+        )
+
     def preenrollment(self) -> tuple[DueWindow, ...]:
         """The pre-enrollment windows; they are due on the last enrollment date."""
         return tuple(

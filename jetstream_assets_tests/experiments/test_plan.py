@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import TypeAdapter
 
+from jetstream_assets.experiments.configuration import EnrollmentsQueryType
 from jetstream_assets.experiments.experiment import Branch
 from jetstream_assets.experiments.failures import Refusal, RefusalKind
 from jetstream_assets.experiments.metrics import AnalysisBasis, Segment, SegmentDataSource
@@ -48,8 +49,8 @@ def test_a_plan_lists_what_is_due_of_the_configured_periods() -> None:
 @pytest.mark.parametrize(
     ("on", "sentence"),
     [
-        (date(2023, 12, 1), "units enroll until 2024-01-08"),
-        (date(2024, 1, 7), "units enroll until 2024-01-08"),
+        (date(2023, 12, 1), "units enroll from 2024-01-01 to 2024-01-08"),
+        (date(2024, 1, 6), "units enroll until 2024-01-08, and no unit has lived through"),
         (date(2024, 1, 9), "no window of the configured periods \\(weekly\\) ends"),
     ],
 )
@@ -60,6 +61,77 @@ def test_a_plan_with_nothing_due_says_why(on: date, sentence: str) -> None:
     assert plan.preenrollment == ()
     assert re.search(sentence, plan.idle)
     assert plan.note == plan.idle
+
+
+@pytest.mark.parametrize(
+    "asked_once",
+    [
+        {"enrollment_query": "SELECT 1"},
+        {"enrollments_query_type": EnrollmentsQueryType.BACKGROUND_UPDATE},
+    ],
+)
+def test_while_units_enroll_nothing_is_due_where_they_are_asked_for_once(
+    asked_once: dict[str, object],
+) -> None:
+    configuration = make_configuration(**asked_once)  # type: ignore[arg-type]
+    plan = make_plan(configuration, LAST_ENROLLMENT - timedelta(days=1))
+    assert not plan.windows
+    assert "who they are is only known on that date" in plan.idle
+    assert make_plan(configuration, LAST_ENROLLMENT).windows
+
+
+def test_while_units_enroll_a_plan_is_provisional() -> None:
+    listed = {
+        Period.DAY: (adjusted("clicks"),),
+        Period.WEEK: (make_summary("hours"),),
+        Period.OVERALL: (make_summary("clicks"),),
+        Period.PREENROLLMENT_WEEK: (make_summary("clicks"),),
+    }
+    configuration = make_configuration(listed, segments=(SEGMENT,))
+    on = date(2024, 1, 7)
+    plan = make_plan(configuration, on)
+    assert _due(plan) == [*((Period.DAY, n) for n in range(1, 8)), (Period.WEEK, 1)]
+    assert {window.complete_by for window in plan.windows} == {on}
+    assert plan.is_provisional
+    assert plan.preenrollment == ()
+
+
+def test_a_provisional_plan_computes_as_if_enrollment_had_closed() -> None:
+    configuration = make_configuration(segments=(SEGMENT,))
+    on = date(2024, 1, 5)
+    plan = make_plan(configuration, on)
+    assert plan.experiment.timeline.last_enrollment_date == on
+    assert plan.settled.segments == ()
+    assert plan.declared == configuration
+    closed = make_plan(configuration, LAST_ENROLLMENT)
+    assert not closed.is_provisional
+    assert closed.settled == closed.declared == configuration
+
+
+def test_provisional_numbers_are_other_numbers_than_those_of_a_shorter_enrollment() -> None:
+    on = date(2024, 1, 1) + timedelta(days=6)
+    shorter = make_configuration(experiment=make_experiment(enrollment_period=6))
+    plan, closed = make_plan(make_configuration(), on), make_plan(shorter, on)
+    assert enrollments_fingerprint(plan.settled) == enrollments_fingerprint(closed.settled)
+    windows = plan.windows[:1]
+    assert [window.due for window in windows] == [window.due for window in closed.windows]
+    assert windows_fingerprint(plan.settled, windows) != windows_fingerprint(
+        closed.settled, closed.windows
+    )
+
+
+def test_a_provisional_plan_survives_its_journey_as_json() -> None:
+    plan = make_plan(make_configuration(), date(2024, 1, 3))
+    adapter = TypeAdapter(AnalysisPlan)
+    assert adapter.validate_json(adapter.dump_json(plan)) == plan
+
+
+def test_what_is_awaited_changes_provisional_statistics_and_nothing_else() -> None:
+    for on, is_provisional in ((date(2024, 1, 3), True), (FIRST_WEEK, False)):
+        plans = [make_plan(make_configuration(segments=of), on) for of in ((), (SEGMENT,))]
+        metrics = {windows_fingerprint(plan.settled, plan.windows) for plan in plans}
+        assert len(metrics) == (1 if is_provisional else 2)
+        assert len({statistics_fingerprint(plan) for plan in plans}) == 2
 
 
 def test_a_refused_plan_says_why() -> None:

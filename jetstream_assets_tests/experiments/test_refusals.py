@@ -99,6 +99,24 @@ def test_before_the_launch_nothing_is_refused(days: int) -> None:
     assert refused({"enrollment_end_date": None}, before) is None
 
 
+@pytest.mark.parametrize(
+    ("on", "is_refused"),
+    [(date(2024, 1, 1), False), (date(2024, 1, 7), False), (date(2024, 1, 8), True)],
+)
+def test_until_the_planned_end_of_enrollment_results_are_provisional(
+    on: date, *, is_refused: bool
+) -> None:
+    found = refused({"enrollment_end_date": None}, on)
+    assert (found is not None) == is_refused
+    assert found is None or found[0] == RefusalKind.ENROLLMENT_NOT_COMPLETE
+
+
+def test_an_unknown_enrollment_period_is_refused_at_any_time() -> None:
+    found = refused({"enrollment_end_date": None, "enrollment_period": 0}, date(2024, 1, 1))
+    assert found is not None
+    assert found[0] == RefusalKind.NO_ENROLLMENT_PERIOD
+
+
 @pytest.mark.parametrize(("period", "kind"), [(34, None), (35, RefusalKind.ENROLLMENT_TOO_LONG)])
 def test_one_day_of_analysis_is_enough(period: int, kind: RefusalKind | None) -> None:
     found = refused({"enrollment_period": period})

@@ -71,6 +71,61 @@ def test_nothing_is_due_before_the_last_enrollment_date_or_after_the_end(on: str
     assert WORKED_EXAMPLE.due(date.fromisoformat(on)) == ()
 
 
+PROVISIONAL = [
+    # on            day windows  week windows
+    ("2023-12-31", 0, 0),
+    ("2024-01-01", 1, 0),
+    ("2024-01-06", 6, 0),
+    ("2024-01-07", 7, 1),
+    ("2024-01-08", 0, 0),
+    ("2024-01-09", 0, 0),
+]
+
+
+@pytest.mark.parametrize(("on", "days", "weeks"), PROVISIONAL)
+def test_windows_that_the_first_units_have_lived_through_are_provisional(
+    on: str, days: int, weeks: int
+) -> None:
+    found = WORKED_EXAMPLE.provisional(date.fromisoformat(on))
+    assert found == (
+        *(DueWindow(Period.DAY, n + 1, AnalysisWindow(n, n)) for n in range(days)),
+        *(DueWindow(Period.WEEK, n + 1, AnalysisWindow(7 * n, 7 * n + 6)) for n in range(weeks)),
+    )
+
+
+def test_a_long_enrollment_has_provisional_windows_of_every_repeated_period() -> None:
+    timeline = Timeline(date(2024, 1, 1), 40)
+    found = timeline.provisional(date(2024, 1, 28))
+    assert found[-1] == DueWindow(Period.DAYS28, 1, AnalysisWindow(0, 27))
+    assert len(found) == 28 + 4 + 1
+
+
+@given(timelines, st.integers(-5, 60))
+def test_a_window_is_provisional_exactly_while_units_enroll_and_some_have_lived_through_it(
+    timeline: Timeline, day: int
+) -> None:
+    on = timeline.start_date + timedelta(days=day)
+    found = {(due.period, due.index): due for due in timeline.provisional(on)}
+    assert timeline.end_date is not None
+    is_open = timeline.start_date <= on < timeline.last_enrollment_date and on <= timeline.end_date
+    for period, length in ((Period.DAY, 1), (Period.WEEK, 7), (Period.DAYS28, 28)):
+        complete = max(day + 1, 0) // length if is_open else 0
+        assert {index for of, index in found if of == period} == set(range(1, complete + 1))
+    for due in found.values():
+        assert timeline.first_enrollment_date + timedelta(days=due.window.end) <= on
+    assert not (found and timeline.due(on))
+
+
+@given(timelines)
+def test_every_provisional_window_that_is_in_time_becomes_due_as_it_is(timeline: Timeline) -> None:
+    due = {window for _, window in _due_over_life(timeline)}
+    assert timeline.end_date is not None
+    for day in range(31):
+        for window in timeline.provisional(timeline.start_date + timedelta(days=day)):
+            final = timeline.last_enrollment_date + timedelta(days=window.window.end)
+            assert (window in due) == (final <= timeline.end_date)
+
+
 def test_an_experiment_without_end_has_no_overall_window() -> None:
     timeline = Timeline(date(2024, 1, 1), 7)
     on = date(2024, 2, 5)
