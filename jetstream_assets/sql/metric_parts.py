@@ -71,11 +71,19 @@ class MetricPart:
         return (*UNIT_COLUMNS, *segments, *EXPOSURE_COLUMNS)
 
     def units(self) -> exp.Select:
-        """The units of the basis, one row each.
+        """The units of the basis, one row each; in a provisional window those who lived through it.
 
         With an exposure signal the exposures basis looks for exposures anew, in the range that the
         signal has for this window.
         """
+        units, complete_by = self._units_of_basis(), self.planned.complete_by
+        if complete_by is None:
+            return units
+        last = complete_by - timedelta(days=self.planned.due.window.end)
+        anchor = exp.column(self._anchor)
+        return units.where(exp.LTE(this=anchor, expression=fragments.date_literal(last)))
+
+    def _units_of_basis(self) -> exp.Select:
         signal = self.configuration.exposure_signal
         if self.basis == AnalysisBasis.EXPOSURES and signal is not None:
             return self._units_by_signal(signal)
@@ -148,7 +156,8 @@ class MetricPart:
     def _last_known(self) -> date:
         """The last date whose data may be read: what is complete when the window is due."""
         last = self.configuration.experiment.timeline.last_enrollment_date
-        return last + timedelta(days=max(self.planned.due.window.end, 0))
+        due = last + timedelta(days=max(self.planned.due.window.end, 0))
+        return min(due, self.planned.complete_by or due)
 
     def _units_by_signal(self, signal: ExposureSignal) -> exp.Select:
         own = [column for column in self.unit_columns if column not in EXPOSURE_COLUMNS]
