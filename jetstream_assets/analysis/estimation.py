@@ -53,7 +53,7 @@ def statistics_rows(
 
     Args:
         window: The window.
-        configuration: The experiment's configuration.
+        configuration: The experiment's whole configuration, also of a provisional window.
         warehouse: Where the relations are read.
         metrics: One row per unit, window and analysis basis: ``analysis_id``, ``branch``,
             ``period``, ``window_index``, ``analysis_basis``, a BOOL column per segment and a
@@ -66,7 +66,7 @@ def statistics_rows(
     """
     columns = columns_of(warehouse, metrics)
     before = columns_of(warehouse, preenrollment) if preenrollment is not None else None
-    obstacles = Obstacles(failures, columns, before)
+    obstacles = Obstacles(failures, columns, before, _awaited(window, configuration))
     due = window.due
     unknown = obstacles.to_bases(due.period, due.index)
     segments = tuple(segment.name for segment in configuration.segments)
@@ -89,7 +89,21 @@ def statistics_rows(
             for basis, obstacle in unknown.items()
             for segment in (ALL_UNITS, *segments)
         ]
-    return statistics_table(due, rows)
+        rows += [
+            uncounted(basis, segment, obstacle)
+            for segment in (segments if obstacles.awaited else ())
+            for basis in units.bases
+            if (obstacle := obstacles.of_segment(segment)) is not None
+        ]
+    return statistics_table(window, rows)
+
+
+def _awaited(window: PlannedWindow, configuration: AnalysisConfiguration) -> str:
+    """Why segments and covariates are still to come; empty when they are there."""
+    if not window.is_provisional:
+        return ""
+    last = configuration.experiment.timeline.last_enrollment_date
+    return f"units enroll until {last}, and what they did before is read when enrollment closes"
 
 
 @dataclass(frozen=True)
@@ -124,7 +138,15 @@ class _Estimation:
         reason = "" if is_before else self.obstacles.of_covariate(summary)
         for basis in self.configuration.metric(summary.metric).analysis_bases:
             for segment in segments:
-                yield Question(summary, basis, segment, branches, is_before, reason)
+                yield Question(
+                    summary,
+                    basis,
+                    segment,
+                    branches,
+                    is_before,
+                    reason,
+                    bool(self.obstacles.awaited),
+                )
 
     def _answer(self, question: Question, collection: Collection) -> list[StatisticRow]:
         obstacle = self._obstacle(question, collection)

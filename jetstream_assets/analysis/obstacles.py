@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Obstacle:
-    """A reason, and the name of the exception that it would be if it were raised."""
+    """A reason, and the name of the exception that it would be if it were raised.
+
+    There is no exception where nothing is wrong and the result is only to come.
+    """
 
     reason: str
-    exception_type: str
+    exception_type: str | None
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,13 @@ class Obstacles:
         failures: What the metrics stage could not compute.
         columns: The columns of the window's metrics.
         preenrollment: The columns of the pre-enrollment metrics; None when there are none.
+        awaited: Why segments and covariates are still to come; empty when they are there.
     """
 
     failures: Sequence[Failure]
     columns: UnitColumns
     preenrollment: UnitColumns | None
+    awaited: str = ""
 
     def of_metric(
         self, metric: str, period: Period, index: int, basis: AnalysisBasis
@@ -91,6 +96,8 @@ class Obstacles:
 
     def of_segment(self, segment: str) -> Obstacle | None:
         """Why the units of a configured segment are not known."""
+        if self.awaited:
+            return Obstacle(f"the segment {segment!r} is not known yet: {self.awaited}", None)
         if segment in self.columns.types:
             return None
         for failure in self.failures:
@@ -104,6 +111,8 @@ class Obstacles:
         covariate = summary.covariate
         if covariate is None:
             return ""
+        if self.awaited:
+            return f"the covariate {covariate.metric!r} is not known yet: {self.awaited}"
         wanted = f"the covariate {covariate.metric!r} of {covariate.period.value} cannot be used"
         basis = AnalysisBasis.ENROLLMENTS
         obstacle = self.of_metric(covariate.metric, covariate.period, 1, basis)

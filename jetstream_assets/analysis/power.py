@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 DETECTABLE = "minimum_detectable_effect"
 DAYS = "days_to_detect_effect"
-_WINDOW = ("period", "window_index", "window_start", "window_end")
+_WINDOW = ("period", "window_index", "window_start", "window_end", "is_provisional")
 _SCOPE = (*_WINDOW, "analysis_basis", "segment", "metric")
+_AWAITED = "units still enroll: what the experiment can detect is told when enrollment closes"
 
 
 def with_power(rows: pa.Table, goal: PowerGoal | None, timeline: Timeline) -> pa.Table:
@@ -74,10 +75,19 @@ class _Calculation:
     timeline: Timeline
 
     def rows(self, scope: Rows) -> Iterator[Row]:
+        if scope[0]["is_provisional"]:
+            yield from self._awaited(scope[0])
+            return
         means = {row["branch"]: row["point"] for row in scope if row["comparison"] is None}
         for row in scope:
             if row["comparison"] == ComparisonKind.DIFFERENCE:
                 yield from self._of_pair(row, means.get(row["comparison_to_branch"]))
+
+    def _awaited(self, row: Row) -> Iterator[Row]:
+        status = Status.INSUFFICIENT_DATA.value
+        for name in (DETECTABLE, *([DAYS] if self.goal.effect is not None else [])):
+            scope = {key: row[key] for key in _SCOPE}
+            yield scope | {"statistic": name, "status": status, "reason": _AWAITED}
 
     def _of_pair(self, row: Row, mean: float | None) -> Iterator[Row]:
         effect, reason = self._detectable(row, mean)

@@ -67,7 +67,7 @@ def shard_statistics(plan: AnalysisPlan, warehouse: Warehouse, shard: Shard) -> 
     rows = [
         statistics_rows(
             window,
-            plan.settled,
+            plan.declared,
             warehouse,
             _metrics(plan, window),
             before,

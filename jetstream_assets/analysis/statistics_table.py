@@ -16,7 +16,7 @@ from jetstream_assets.warehouse.tables import STATISTICS_SCHEMA
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jetstream_assets.experiments.windows import DueWindow
+    from jetstream_assets.experiments.plan import PlannedWindow
 
 # What identifies a row inside a window, in the order in which rows are stored.
 ROW_ORDER = (
@@ -31,14 +31,15 @@ ROW_ORDER = (
 )
 
 
-def statistics_table(due: DueWindow, rows: Sequence[StatisticRow]) -> pa.Table:
+def statistics_table(planned: PlannedWindow, rows: Sequence[StatisticRow]) -> pa.Table:
     """The rows as STATISTICS_SCHEMA with the window's columns filled in, sorted; null first."""
-    ordered = sorted(rows, key=_key)
+    ordered, due = sorted(rows, key=_key), planned.due
     window = {
         "period": due.period.value,
         "window_index": due.index,
         "window_start": due.window.start,
         "window_end": due.window.end,
+        "is_provisional": planned.is_provisional,
     }
     columns = {name: [value] * len(ordered) for name, value in window.items()}
     for field in fields(StatisticRow):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from jetstream_assets.analysis.obstacles import Obstacle
 from jetstream_assets.errors import QueryError
 from jetstream_assets.sql.sufficient_statistics import units_query
-from jetstream_assets.statistics.base import StatisticRow, Status
+from jetstream_assets.statistics.base import StatisticRow, status_without_result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ def uncounted(basis: AnalysisBasis, segment: str, obstacle: Obstacle) -> Statist
         segment,
         IDENTITY,
         COUNT,
-        status=Status.FAILED,
+        status=status_without_result(obstacle.exception_type),
         reason=obstacle.reason,
         exception_type=obstacle.exception_type,
     )

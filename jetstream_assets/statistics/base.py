@@ -81,6 +81,7 @@ class Question:
         is_preenrollment: Whether the window lies before enrollment; a covariate is not applied
             there.
         covariate_failure: Why the covariate cannot be had; empty when it can.
+        is_covariate_awaited: Whether it can be had later, so that nothing is wrong.
     """
 
     summary: Summary
@@ -89,6 +90,7 @@ class Question:
     branches: tuple[str, ...]
     is_preenrollment: bool = False
     covariate_failure: str = ""
+    is_covariate_awaited: bool = False
 
     @property
     def value(self) -> Value:
@@ -119,17 +121,28 @@ class Question:
         given = dict(self.summary.parameters)
         return bool(given.get(name, False))
 
-    def failed(self, statistic: str, reason: str, exception_type: str) -> StatisticRow:
-        """A row that says why a whole statistic has no result."""
+    def failed(self, statistic: str, reason: str, exception_type: str | None) -> StatisticRow:
+        """A row that says why a whole statistic has no result.
+
+        Without an exception nothing is wrong: the result is to come, and so is what follows from a
+        covariate that is awaited.
+        """
+        is_awaited = self.is_covariate_awaited and reason == self.covariate_failure
+        kind = None if is_awaited else exception_type
         return StatisticRow(
             self.analysis_basis,
             self.segment,
             self.summary.metric,
             statistic,
-            status=Status.FAILED,
+            status=status_without_result(kind),
             reason=reason,
-            exception_type=exception_type,
+            exception_type=kind,
         )
+
+
+def status_without_result(exception_type: str | None) -> Status:
+    """The status of a row without any number: failed, unless nothing is wrong."""
+    return Status.INSUFFICIENT_DATA if exception_type is None else Status.FAILED
 
 
 class Statistic(Protocol):

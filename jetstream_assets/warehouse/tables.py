@@ -98,6 +98,8 @@ STATISTICS_SCHEMA = pa.schema(
         pa.field("window_index", pa.int64(), nullable=False),
         pa.field("window_start", pa.int64(), nullable=False),
         pa.field("window_end", pa.int64(), nullable=False),
+        # Computed while units enroll, of those who had lived through the window.
+        pa.field("is_provisional", pa.bool_(), nullable=False),
         pa.field("analysis_basis", pa.string(), nullable=False),
         pa.field("segment", pa.string(), nullable=False),
         pa.field("metric", pa.string(), nullable=False),

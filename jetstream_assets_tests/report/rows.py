@@ -17,6 +17,7 @@ _STATISTIC = {
     "window_index": 1,
     "window_start": 0,
     "window_end": 6,
+    "is_provisional": False,
     "analysis_basis": "enrollments",
     "segment": "all",
     "metric": "active_hours",
