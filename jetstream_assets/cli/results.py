@@ -66,14 +66,19 @@ def _period(name: str | None) -> Period | None:
 def _query(
     slug: str, dataset: str, period: Period | None, metric: str | None, segment: str
 ) -> exp.Select:
-    """The rows of the newest window of each period that pass the filters."""
-    newest = exp.Max(this=exp.column("window_index"))
-    newest_of_period = exp.Window(this=newest, partition_by=[exp.column("period")])
+    """The rows of the last window of each period's newest date that pass the filters.
+
+    While units enroll, a date has many windows of a period, and the next date has them again.
+    """
+    order = [exp.Ordered(this=exp.column(name), desc=True) for name in ("date", "window_index")]
+    place = exp.Window(
+        this=exp.Rank(), partition_by=[exp.column("period")], order=exp.Order(expressions=order)
+    )
     query = (
         exp.select("*")
         .from_(all_slices(ResultTable.STATISTICS, slug, dataset))
         .where(exp.column("segment").eq(segment))
-        .qualify(exp.column("window_index").eq(newest_of_period))
+        .qualify(place.eq(1))
     )
     for column, value in (("period", period), ("metric", metric)):
         if value is not None:

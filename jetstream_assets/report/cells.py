@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 CellState = Literal["computed", "nothing due", "refused", "failed"]
-_DUE = re.compile(r"(?P<period>\S+) (?P<index>\d+)")
+_DUE = re.compile(r"(?P<period>.+) (?P<index>\d+)")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class CellOutcome:
         slug: The experiment slug.
         date: The cell's date.
         computed: Rows of statistics that were stored.
-        due: What was due, such as ``daily 9, weekly 1``; empty when nothing was.
+        due: What was due, such as ``daily 9, weekly 1`` or, while units enroll, ``provisional
+            daily 1``; empty when nothing was.
         failures: What has no result although it was due.
         state: ``refused`` and ``nothing due`` are answers; ``failed`` is a cell without one.
         reason: The sentence that says why a cell was not computed; empty when it was.

@@ -58,6 +58,12 @@ def plan_markdown(plan: AnalysisPlan) -> str:
         parts.append(f"Not analysed ({kind}): {escaped(plan.refusal.message)}")
     if plan.idle:
         parts.append(f"Nothing to do: {escaped(plan.idle)}")
+    if plan.is_provisional:
+        last = plan.declared.experiment.timeline.last_enrollment_date
+        parts.append(
+            f"Provisional: units enroll until {last}. Each window counts the units that have lived "
+            "through it; segments and covariates are read when enrollment closes."
+        )
     if plan.windows:
         parts.append(_windows_table(plan))
     if plan.configuration is not None:

@@ -40,7 +40,8 @@ def cell_outcome(plan: AnalysisPlan, warehouse: Warehouse) -> CellOutcome:
 
     A cell is ``computed`` only if statistics are stored that were computed for this very plan.
     """
-    due = ", ".join(f"{w.due.period.suffix} {w.due.index}" for w in plan.windows)
+    kind = "provisional " if plan.is_provisional else ""
+    due = ", ".join(f"{kind}{w.due.period.suffix} {w.due.index}" for w in plan.windows)
     if plan.refusal is not None:
         return CellOutcome(plan.slug, plan.date, 0, due, (), "refused", plan.refusal.message)
     if not plan.windows:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from jetstream_assets.experiments.experiment import normalized
+from jetstream_assets.report.current_rows import current_failures, current_statistics
 from jetstream_assets.report.errors_export import errors_document
 from jetstream_assets.report.metadata_export import metadata_document
 from jetstream_assets.report.statistics_export import statistics_documents
@@ -25,7 +26,7 @@ from jetstream_assets.warehouse.tables import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
+    from datetime import date, datetime
 
     from jetstream_assets.experiments.plan import AnalysisPlan
     from jetstream_assets.report.store import Document, DocumentStore, Published
@@ -37,7 +38,6 @@ _FAILURES = (
     ResultTable.PREENROLLMENT_METRICS_FAILURES,
     ResultTable.METRICS_FAILURES,
 )
-_WINDOW = ("date", "period", "window_index")
 _CELL = pa.schema([pa.field("experiment", pa.string()), pa.field("date", pa.date32())])
 
 
@@ -79,28 +79,21 @@ def _documents(
     dates = [*statistics["date"].to_pylist(), *failures["date"].to_pylist()]
     as_of = max([plan.date, *dates])
     if plan.configuration is not None:
-        statistics = _current(plan, statistics)
+        statistics, failures = _current(plan, statistics, failures, as_of)
         yield from statistics_documents(plan.experiment, statistics)
         metadata = metadata_document(plan.configuration, as_of, started, repository_url)
         yield from [metadata] if metadata else []
     yield errors_document(plan.slug, normalized(plan.slug), failures, statistics, as_of)
 
 
-def _current(plan: AnalysisPlan, statistics: pa.Table) -> pa.Table:
-    """The rows of windows that are due on the date they are stored under.
-
-    When the enrollment period or the end changes, a window moves to another date; what was stored
-    under its former date is not a result of this experiment any more.
-    """
-    if plan.experiment.start_date is None:
-        return statistics.schema.empty_table()
-    keys = zip(*(statistics[name].to_pylist() for name in _WINDOW), strict=True)
-    due = {
-        (on, window.period.value, window.index)
-        for on in set(statistics["date"].to_pylist())
-        for window in plan.experiment.timeline.due(on)
-    }
-    return statistics.filter(pa.array([key in due for key in keys], pa.bool_()))
+def _current(
+    plan: AnalysisPlan, statistics: pa.Table, failures: pa.Table, as_of: date
+) -> tuple[pa.Table, pa.Table]:
+    experiment = plan.declared.experiment
+    if experiment.start_date is None:
+        return statistics.schema.empty_table(), failures
+    timeline = experiment.timeline
+    return current_statistics(timeline, statistics), current_failures(timeline, failures, as_of)
 
 
 def _rows(

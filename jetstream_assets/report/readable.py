@@ -130,9 +130,13 @@ def displayed_rows(rows: pa.Table) -> Iterator[Row]:
 
 
 def window_text(row: Row) -> str:
-    """The period, window index and days of a row, such as ``weekly 2 (days 7 to 13)``."""
+    """The period, window index and days of a row, such as ``weekly 2 (days 7 to 13)``.
+
+    A window of units that still enroll is told to be ``provisional``.
+    """
     period = Period(row["period"])
-    return f"{period.suffix} {row['window_index']} ({days_text(row)})"
+    until = ", provisional" if row["is_provisional"] else ""
+    return f"{period.suffix} {row['window_index']} ({days_text(row)}{until})"
 
 
 def days_text(row: Row) -> str:

@@ -42,7 +42,7 @@ _KEYS = (
 )
 _NUMBERS = ("point", "lower", "upper")
 # The consumer ignores keys that it does not know; these are ours.
-_OWN = ("units", "covariate", "p_value", "p_value_adjusted")
+_OWN = ("units", "covariate", "p_value", "p_value_adjusted", "is_provisional")
 _PARAMETER_DECIMALS = 6
 
 
@@ -54,7 +54,8 @@ def statistics_documents(experiment: Experiment, rows: pa.Table) -> Iterator[Doc
     """The documents of all periods that have rows, in the order of `Period`.
 
     A record is a row that has a branch and is ``ok``, or has a point although the data are
-    insufficient. Null, NaN and infinite fields are left out of it. A period whose rows are all
+    insufficient. Null, NaN and infinite fields are left out of it, and so is ``is_provisional``
+    unless it is true. A period whose rows are all
     without a result has an empty document. ``as_of`` is the newest date among a period's rows.
 
     Args:
@@ -132,6 +133,8 @@ def _record(row: Row, *, is_exact: bool) -> Row:
         "analysis_basis": row["analysis_basis"],
         "window_index": str(row["window_index"]),
         **{name: row[name] for name in _OWN},
+        # A final number is what a consumer expects, so only the others say what they are.
+        "is_provisional": True if row["is_provisional"] else None,
     }
     return {key: value for key, value in record.items() if value is not None}
 

@@ -44,6 +44,13 @@ CONFIGURATION = AnalysisConfiguration(
 )
 
 
+def test_a_provisional_plan_says_so() -> None:
+    text = plan_markdown(make_plan(CONFIGURATION, date(2024, 1, 7)))
+    assert "Provisional: units enroll until 2024-01-08. Each window counts" in text
+    assert "| weekly | 1 | 0 to 6 |" in text
+    assert "Enrollment period: 7 days" in text
+
+
 def test_a_plan_says_what_is_due_and_from_what_it_follows() -> None:
     plan = make_plan(CONFIGURATION, date(2024, 1, 14))
     assert (

@@ -145,3 +145,8 @@ def test_a_curve_is_one_row_and_deciles_are_nine() -> None:
 )
 def test_invisible_characters_are_shown(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+def test_a_provisional_window_is_told_to_be_one() -> None:
+    assert window_text(row(is_provisional=True)) == "weekly 1 (days 0 to 6, provisional)"
+    assert window_text(row()) == "weekly 1 (days 0 to 6)"

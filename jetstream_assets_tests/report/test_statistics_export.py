@@ -98,6 +98,19 @@ def test_the_consumer_accepts_keys_of_our_own() -> None:
     assert Statistic.model_config.get("extra", "ignore") == "ignore"
 
 
+def test_a_provisional_record_says_so_and_a_final_one_keeps_its_shape() -> None:
+    rows = statistics_rows(
+        {"branch": "a", "point": 1.0},
+        {"branch": "a", "point": 2.0, "window_index": 2, "is_provisional": True},
+    )
+    final, provisional = records(rows)
+    assert "is_provisional" not in final
+    assert provisional["is_provisional"] is True
+    assert provisional.keys() == {*final, "is_provisional"}
+    read = Statistics.model_validate_json(only(rows).body).root
+    assert [statistic.point for statistic in read] == [1.0, 2.0]
+
+
 def test_each_period_has_a_document_of_its_own_newest_date() -> None:
     rows = statistics_rows(
         {"period": "overall", "branch": "a", "date": date(2024, 2, 5)},

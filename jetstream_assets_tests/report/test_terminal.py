@@ -217,4 +217,7 @@ def test_what_was_due_is_told_in_ranges() -> None:
     ]
     [found] = cell_ranges(cells)
     assert found.due == "daily 1-3+5, weekly 1+3, overall"
+    dues = ["provisional daily 1", "provisional daily 1, provisional daily 2", "daily 1"]
+    cells = [CellOutcome("a", day(n), 1, due, (), "computed", "") for n, due in enumerate(dues)]
+    assert cell_ranges(cells)[0].due == "provisional daily 1-2, daily 1"
     assert found.computed == 4
