@@ -13,13 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jetstream_assets.experiments.needs import CoMoments, JointMoments, Moments, Totals
+from jetstream_assets.experiments.needs import (
+    CoMoments,
+    JointMoments,
+    Moments,
+    RatioCoMoments,
+    Totals,
+)
 from jetstream_assets.sql.sufficient_statistics import joint_powers
 from jetstream_assets.statistics.collected import (
     BranchCoMoments,
     BranchJointMoments,
     BranchMoments,
     BranchPairs,
+    BranchRatioCoMoments,
     BranchTotals,
 )
 from jetstream_assets.statistics.distribution import Distribution
@@ -76,6 +83,7 @@ def _moments(row: Row) -> BranchMoments:
         row["highest"],
         row.get("threshold"),
         odd,
+        row.get("uncapped"),
     )
 
 
@@ -120,7 +128,23 @@ def _joint_moments(row: Row) -> BranchJointMoments:
         row["highest"],
         row.get("threshold"),
         odd,
+        row.get("threshold_x"),
+        (row["uncapped"], row["uncapped_x"]) if "uncapped" in row else None,
     )
+
+
+def _ratio_co_moments(row: Row) -> BranchRatioCoMoments:
+    n, values, odd = int(row["units"]), int(row["values"]), int(row["odd"])
+    parts = sum(key.startswith("part") for key in row)
+    centres = ("centre", "centre_x", "centre_c0", "centre_c1")[:parts]
+    if not n:
+        return BranchRatioCoMoments(0, values, np.zeros(parts), np.zeros((parts, parts)), odd)
+    off = np.array([row[f"part{p}"] for p in range(parts)]) / n
+    products = np.array(
+        [[row[f"product{min(p, q)}{max(p, q)}"] for q in range(parts)] for p in range(parts)]
+    )
+    means = np.array([row[centre] for centre in centres]) + off
+    return BranchRatioCoMoments(n, values, means, products - n * np.outer(off, off), odd)
 
 
 _BRANCH = {
@@ -128,6 +152,7 @@ _BRANCH = {
     Moments: _moments,
     CoMoments: _co_moments,
     JointMoments: _joint_moments,
+    RatioCoMoments: _ratio_co_moments,
 }
 
 

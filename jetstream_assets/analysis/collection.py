@@ -28,6 +28,7 @@ from jetstream_assets.experiments.needs import (
     Moments,
     Need,
     Pairs,
+    RatioCoMoments,
     Totals,
 )
 from jetstream_assets.sql.capping import GroupSizes
@@ -71,6 +72,7 @@ class Collection:
             answered(Histogram),
             answered(JointMoments),
             answered(Pairs),
+            answered(RatioCoMoments),
         )
 
 

@@ -200,7 +200,7 @@ def _integers(
     found: set[tuple[Period | None, str]] = set()
     for summary in summaries:
         found.update((None, name) for name in summary.measured if columns.is_integer(name))
-        covariate = summary.covariate
-        if covariate and before and before.is_integer(covariate.metric):
-            found.add((covariate.period, covariate.metric))
+        if summary.covariate and before:
+            period = summary.covariate.period
+            found.update((period, n) for n in summary.covariates if before.is_integer(n))
     return frozenset(found)

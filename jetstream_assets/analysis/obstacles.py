@@ -113,12 +113,16 @@ class Obstacles:
             return ""
         if self.awaited:
             return f"the covariate {covariate.metric!r} is not known yet: {self.awaited}"
-        wanted = f"the covariate {covariate.metric!r} of {covariate.period.value} cannot be used"
-        basis = AnalysisBasis.ENROLLMENTS
-        obstacle = self.of_metric(covariate.metric, covariate.period, 1, basis)
+        reasons = (self._of_earlier(name, covariate.period) for name in summary.covariates)
+        return next((reason for reason in reasons if reason), "")
+
+    def _of_earlier(self, metric: str, period: Period) -> str:
+        """Why a metric's values of a pre-enrollment period cannot be had; empty when they can."""
+        wanted = f"the covariate {metric!r} of {period.value} cannot be used"
+        obstacle = self.of_metric(metric, period, 1, AnalysisBasis.ENROLLMENTS)
         if obstacle is not None:
             return f"{wanted}: {obstacle.reason}"
         if self.preenrollment is None:
             return f"{wanted}: there are no pre-enrollment metrics"
-        reason = self.preenrollment.unusable(covariate.metric)
+        reason = self.preenrollment.unusable(metric)
         return f"{wanted}: {reason}" if reason else ""

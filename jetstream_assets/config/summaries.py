@@ -118,8 +118,10 @@ def _covariate(
         )
     name = written.metric or resolved.metric.name
     covariate = resolver.resolve(name, origin.below("metric")).metric
-    for metric in (resolved.metric, covariate):
-        if metric.depends_on:
+    # A ratio is adjusted for its own two parts, or for one metric that has values of its own.
+    own_parts = statistic == _RATIO and covariate.name == resolved.metric.name
+    for metric in (covariate,) if statistic == _RATIO else (resolved.metric, covariate):
+        if metric.depends_on and not own_parts:
             raise origin.error(
                 f"{metric.name!r} is made of other metrics ({', '.join(metric.depends_on)}), "
                 "so there is no covariate to adjust for.",

@@ -19,6 +19,7 @@ SPEAKERS = {
     "linear_model_mean": "mean_lm",
     "bootstrap_mean": "mean",
     "binomial": "binomial",
+    "population_ratio": "population_ratio",
 }
 
 

@@ -169,6 +169,17 @@ class Summary:
         parts = [given[part] for part in ("numerator", "denominator") if part in given]
         return tuple(str(part) for part in parts) or (self.metric,)
 
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """The metrics whose values before enrollment explain its spread; none without covariate.
+
+        A ratio that is adjusted for itself is adjusted for both of its parts.
+        """
+        if self.covariate is None:
+            return ()
+        own = self.covariate.metric == self.metric
+        return self.measured if own else (self.covariate.metric,)
+
     def parameter(self, name: str) -> Scalar:
         """The value of a parameter; KeyError when the statistic has none of that name."""
         return dict(self.parameters)[name]

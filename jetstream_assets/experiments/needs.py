@@ -108,6 +108,25 @@ class JointMoments:
 
 
 @dataclass(frozen=True)
+class RatioCoMoments:
+    """Joint second moments of both parts of a ratio and its covariates, over the units with all.
+
+    Numerator and denominator are capped as in `JointMoments`, whether a unit has the covariates or
+    not; each covariate at its own pooled threshold, which follows from the units with both parts.
+    """
+
+    numerator: Value
+    denominator: Value
+    covariates: tuple[Value, ...]
+    drop_highest: float = 0.0
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """What must be known of a unit."""
+        return (self.numerator, self.denominator, *self.covariates)
+
+
+@dataclass(frozen=True)
 class Histogram:
     """The distribution of the values of each branch, bounded in size.
 
@@ -137,4 +156,4 @@ class Pairs:
         return (self.numerator, self.denominator)
 
 
-Need = Totals | Moments | CoMoments | JointMoments | Histogram | Pairs
+Need = Totals | Moments | CoMoments | JointMoments | RatioCoMoments | Histogram | Pairs

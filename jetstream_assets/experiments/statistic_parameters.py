@@ -92,9 +92,11 @@ STATISTICS: dict[str, StatisticParameters] = {
             _CONFIDENCE,
             Parameter("denominator", str, is_required=True),
             _drop_highest(0.005),
+            Parameter("interval", str, "bootstrap", choices=("bootstrap", "delta")),
             _SAMPLES,
             Parameter("numerator", str, is_required=True),
-        )
+        ),
+        takes_covariate=True,
     ),
     "sum": StatisticParameters(),
 }

@@ -9,7 +9,7 @@ above it, so that it is read from the highest values alone: no more is ever kept
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -19,6 +19,7 @@ from jetstream_assets.experiments.needs import (
     CoMoments,
     JointMoments,
     Moments,
+    RatioCoMoments,
     Totals,
     Value,
 )
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from jetstream_assets.sql.unit_values import UnitRows, UnitValues
 
-Summed = Totals | Moments | CoMoments | JointMoments
+Summed = Totals | Moments | CoMoments | JointMoments | RatioCoMoments
 PARTITIONS = {CapScope.BRANCH: GROUP, CapScope.POOLED: SCOPE}
 
 
@@ -40,14 +41,14 @@ PARTITIONS = {CapScope.BRANCH: GROUP, CapScope.POOLED: SCOPE}
 class Cap:
     """A threshold: the quantile 1 - ``share`` of a value, in each group of ``scope``.
 
-    ``also`` is a value that a unit must have, too, to enter; None asks for nothing.
+    ``also`` are values that a unit must have, too, to enter.
     """
 
     value: Value
     share: float
     scope: CapScope
     rounds_up: bool
-    also: Value | None = None
+    also: tuple[Value, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class CappedColumn:
     label: str
     value: Value
     cap: Cap | None
-    also: Value | None = None
+    also: tuple[Value, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,11 @@ class GroupSizes:
 
 
 def capped_columns(rows: UnitRows, index: int, need: Summed) -> list[CappedColumn]:
-    """The columns of need number ``index``; the second of two has a label that ends in ``_x``."""
+    """The columns of need number ``index``.
+
+    The label of the second of two ends in ``_x``, those of covariates of a ratio in ``_c0``,
+    ``_c1``.
+    """
     if isinstance(need, Totals):
         return []
     share, label = need.drop_highest, str(index)
@@ -90,23 +95,36 @@ def capped_columns(rows: UnitRows, index: int, need: Summed) -> list[CappedColum
         value, covariate = need.value, need.covariate
         cap = _cap(rows, value, share, CapScope.POOLED)
         # A covariate's threshold follows from the units that the metric has a value of.
-        covariate_cap = _cap(rows, covariate, share, CapScope.POOLED, also=value)
+        covariate_cap = _cap(rows, covariate, share, CapScope.POOLED, also=(value,))
         return [
-            CappedColumn(label, value, cap, also=covariate),
-            CappedColumn(f"{index}_x", covariate, covariate_cap, also=value),
+            CappedColumn(label, value, cap, also=(covariate,)),
+            CappedColumn(f"{index}_x", covariate, covariate_cap, also=(value,)),
         ]
-    numerator, denominator = need.numerator, need.denominator
-    return [
-        CappedColumn(part, value, _cap(rows, value, share, CapScope.BRANCH, other), other)
-        for part, value, other in (
-            (label, numerator, denominator),
-            (f"{index}_x", denominator, numerator),
-        )
+    return _ratio_columns(rows, index, need)
+
+
+def _ratio_columns(
+    rows: UnitRows, index: int, need: JointMoments | RatioCoMoments
+) -> list[CappedColumn]:
+    share, x, y = need.drop_highest, need.numerator, need.denominator
+    covariates = need.covariates if isinstance(need, RatioCoMoments) else ()
+    columns = [
+        CappedColumn(label, value, _cap(rows, value, share, CapScope.BRANCH, also), also)
+        for label, value, also in ((str(index), x, (y,)), (f"{index}_x", y, (x,)))
     ]
+    columns += [
+        CappedColumn(f"{index}_c{i}", value, _cap(rows, value, share, CapScope.POOLED, (x, y)))
+        for i, value in enumerate(covariates)
+    ]
+    if not covariates:
+        return columns
+    # A unit enters the sums with all parts or not at all; the thresholds are those of the others.
+    parts = need.values
+    return [replace(c, also=tuple(v for v in parts if v != c.value)) for c in columns]
 
 
 def _cap(
-    rows: UnitRows, value: Value, share: float, scope: CapScope, also: Value | None = None
+    rows: UnitRows, value: Value, share: float, scope: CapScope, also: tuple[Value, ...] = ()
 ) -> Cap | None:
     if share <= 0:
         return None
@@ -120,7 +138,8 @@ def facts(
     """Common table expressions up to ``facts``: one row per `GROUP`, with what columns need.
 
     Per label ``centre_<label>``, a number near the mean of the capped values, and, where there is a
-    cap, ``threshold_<label>`` (NULL where no unit has a value).
+    cap, ``threshold_<label>`` and ``uncapped_<label>``, the mean before it (NULL where no unit has
+    a value).
 
     The sub-queries read the units by themselves: a common table expression that is read twice
     would be kept whole.
@@ -152,10 +171,11 @@ def _facts_columns(column: CappedColumn, caps: Sequence[Cap]) -> list[exp.Expr]:
     # The mean before the cap may lie far beyond it; the threshold is never farther from the mean
     # after it than 1 / sqrt(share) standard deviations.
     above = exp.GT(this=centre.copy(), expression=threshold.copy())
-    nearest = exp.case().when(above, threshold.copy()).else_(centre)
+    nearest = exp.case().when(above, threshold.copy()).else_(centre.copy())
     return [
         nearest.as_(f"centre_{column.label}"),
         threshold.as_(f"threshold_{column.label}"),
+        centre.as_(f"uncapped_{column.label}"),
     ]
 
 
@@ -169,7 +189,7 @@ def _facts_of(
     """Means and thresholds of the groups of one scope."""
     partition = [exp.column(column) for column in PARTITIONS[scope]]
     populations = [(c.value, c.also) for c in means] + [(c.value, c.also) for c in caps.values()]
-    needed = dict.fromkeys(v for pair in populations for v in pair if v is not None)
+    needed = dict.fromkeys(v for value, also in populations for v in (value, *also))
     values = unit_values(rows, list(needed))
     present, highest = exp.select(*partition).from_("unit_values"), exp.select(*partition)
     final = exp.select(*(column.copy() for column in partition)).from_("ranked")
@@ -192,9 +212,8 @@ def _facts_of(
     )
 
 
-def _present(values: UnitValues, value: Value, also: Value | None) -> exp.Expr:
-    column = values.column(value)
-    return column if also is None else where_present(column, values.column(also))
+def _present(values: UnitValues, value: Value, also: Sequence[Value]) -> exp.Expr:
+    return where_present(values.column(value), *map(values.column, also))
 
 
 def _highest_values(label: str, cap: Cap, units: int) -> list[exp.Expr]:
@@ -251,10 +270,12 @@ def _one() -> exp.Expr:
     return exp.Literal.number(1)
 
 
-def where_present(value: exp.Expr, other: exp.Expr) -> exp.Expr:
-    """The value of the units that have the other value, too."""
-    missing = exp.Is(this=other.copy(), expression=exp.null())
-    return exp.case().when(exp.Not(this=missing), value.copy())
+def where_present(value: exp.Expr, *others: exp.Expr) -> exp.Expr:
+    """The value of the units that have the other values, too."""
+    if not others:
+        return value
+    missing = (exp.Is(this=other.copy(), expression=exp.null()) for other in others)
+    return exp.case().when(exp.and_(*(exp.Not(this=one) for one in missing)), value.copy())
 
 
 def same_group(left: str, right: str, columns: Sequence[str] = GROUP) -> exp.Expr:

@@ -10,19 +10,19 @@ value whose mean is large against its spread loses the spread.
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import combinations_with_replacement, product
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from jetstream_assets.experiments.needs import CoMoments, Moments, Totals
+from jetstream_assets.experiments.needs import CapScope, CoMoments, JointMoments, Moments, Totals
 from jetstream_assets.sql.capping import capped_columns, facts, same_group, where_present
 from jetstream_assets.sql.unit_values import group_columns, unit_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jetstream_assets.experiments.needs import JointMoments
+    from jetstream_assets.experiments.needs import RatioCoMoments
     from jetstream_assets.sql.capping import CappedColumn, GroupSizes, Summed
     from jetstream_assets.sql.unit_values import UnitRows, UnitValues
 
@@ -49,7 +49,12 @@ def summed_query(rows: UnitRows, needs: Sequence[Summed], sizes: GroupSizes) -> 
       power2, and centre_x, power1_x, power2_x of the covariate, and product;
     - `JointMoments`: units, odd (of either), centre, centre_x (of the denominator), threshold and
       highest (before the cap) of the numerator, and joint<ab>: the sums of the products of power a
-      of the numerator's and power b of the denominator's difference, for a + b from 1 to 4.
+      of the numerator's and power b of the denominator's difference, for a + b from 1 to 4;
+    - `RatioCoMoments`: units, odd (of any), values (with or without covariates), and of the parts
+      p, q, ... in the order of the need (numerator 0, denominator 1, covariates): part<p>, the sum
+      of its differences, product<pq>, of products of two, and centre, centre_x, centre_c0, ...
+
+    Where a branch's own cap applies there are ``threshold`` and ``uncapped``, the mean before it.
 
     Args:
         rows: The unit rows.
@@ -88,8 +93,12 @@ def _constants(columns: Sequence[CappedColumn]) -> list[exp.Expr]:
         index, _, suffix = column.label.partition("_")
         name = f"centre_{suffix}_{index}" if suffix else f"centre_{index}"
         found.append(exp.column(f"centre_{column.label}", table="f").as_(name))
-        if column.cap is not None and not suffix:
-            found.append(exp.column(f"threshold_{column.label}", table="f"))
+        if column.cap is None or (suffix and column.cap.scope is CapScope.POOLED):
+            continue
+        kinds = ("threshold", "uncapped") if column.cap.scope is CapScope.BRANCH else ("threshold",)
+        for kind in kinds:
+            name = f"{kind}_{suffix}_{index}" if suffix else f"{kind}_{index}"
+            found.append(exp.column(f"{kind}_{column.label}", table="f").as_(name))
     return found
 
 
@@ -103,8 +112,7 @@ def _differences(values: UnitValues, columns: Sequence[CappedColumn]) -> exp.Sel
             threshold = exp.column(f"threshold_{column.label}", table="f")
             above = exp.GT(this=value.copy(), expression=threshold)
             value = exp.case().when(above, threshold.copy()).else_(value.copy())
-        if column.also is not None:
-            value = where_present(value, values.column(column.also))
+        value = where_present(value, *map(values.column, column.also))
         centre = exp.column(f"centre_{column.label}", table="f")
         difference = exp.Sub(this=value, expression=centre)
         differences.append(difference.as_(f"difference_{column.label}"))
@@ -122,8 +130,10 @@ def _aggregates(values: UnitValues, index: int, need: Summed) -> list[exp.Expr]:
         found = _moment_aggregates(values, index, need)
     elif isinstance(need, CoMoments):
         found = _co_moment_aggregates(values, index, need)
-    else:
+    elif isinstance(need, JointMoments):
         found = _joint_aggregates(values, index, need)
+    else:
+        found = _ratio_co_moment_aggregates(values, index, need)
     return [tree.as_(f"{key}_{index}") for key, tree in found.items()]
 
 
@@ -173,6 +183,24 @@ def _joint_aggregates(values: UnitValues, index: int, need: JointMoments) -> dic
     for a, b in joint_powers():
         factors = [_difference(label)] * a + [_difference(label_x)] * b
         found[f"joint{a}{b}"] = exp.Sum(this=_times(factors))
+    return found
+
+
+def _ratio_co_moment_aggregates(
+    values: UnitValues, index: int, need: RatioCoMoments
+) -> dict[str, exp.Expr]:
+    parts, labels = need.values, (f"{index}", f"{index}_x", f"{index}_c0", f"{index}_c1")
+    parts_present = where_present(values.column(need.numerator), values.column(need.denominator))
+    found: dict[str, exp.Expr] = {
+        "units": exp.Count(this=_difference(labels[0])),
+        "odd": exp.Sum(this=exp.func("GREATEST", *map(values.odd, parts))),
+        "values": exp.Count(this=parts_present),
+    }
+    for p in range(len(parts)):
+        found[f"part{p}"] = exp.Sum(this=_difference(labels[p]))
+    for p, q in combinations_with_replacement(range(len(parts)), 2):
+        factors = [_difference(labels[p]), _difference(labels[q])]
+        found[f"product{p}{q}"] = exp.Sum(this=_times(factors))
     return found
 
 

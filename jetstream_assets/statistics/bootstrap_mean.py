@@ -92,7 +92,7 @@ class BootstrapMean:
     ) -> list[StatisticRow]:
         moments = {branch: p.moments for branch, p in posteriors.items()}
         arms = {branch: unadjusted_arm(m) for branch, m in moments.items()}
-        shapes = {branch: Shape.of_values(m) for branch, m in moments.items()}
+        shapes = {branch: p.shape for branch, p in posteriors.items()}
         return sequential_rows(question, label, arms, shapes, moments)
 
 
@@ -113,7 +113,8 @@ def _posterior(
     is_rough = moments.units < FEWEST_UNITS or abs(cumulants.skewness) > SKEWED
     if values is not None and is_rough and moments.units < FEWEST_SKEWED_UNITS:
         draws = mean_draws(values, moments.highest_after_cap, samples, seed)
-    return Posterior(moments, cumulants, seed, samples, draws)
+    shape = Shape.of_values(moments, question.number("drop_highest"))
+    return Posterior(moments, shape, cumulants, seed, samples, draws)
 
 
 def _single(posterior: Posterior, level: float) -> Estimate:
@@ -124,7 +125,7 @@ def _single(posterior: Posterior, level: float) -> Estimate:
     remark = joined(
         remark,
         remark_of_few(moments.units, FEWEST_FOR_LEVEL),
-        remark_of_branch(Shape.of_values(moments)),
+        remark_of_branch(posterior.shape),
     )
     return Estimate(moments.units, moments.mean, lower, upper, remark=remark)
 

@@ -18,6 +18,7 @@ from jetstream_assets.experiments.needs import (
     JointMoments,
     Moments,
     Pairs,
+    RatioCoMoments,
     Totals,
 )
 from jetstream_assets.statistics.distribution import Distribution
@@ -50,6 +51,7 @@ class BranchMoments:
         highest: Highest value before the cap.
         threshold: The cap, or None.
         odd: Units left out because their value is infinite or not a number.
+        uncapped: Mean of the values before the cap; None where it is not known.
     """
 
     units: int
@@ -61,6 +63,7 @@ class BranchMoments:
     highest: float
     threshold: float | None = None
     odd: int = 0
+    uncapped: float | None = None
 
     @property
     def highest_after_cap(self) -> float:
@@ -97,7 +100,8 @@ class BranchJointMoments:
 
     ``central[a, b]`` is the mean of the products of the powers a of x and b of y about their means,
     for a + b from 2 to 4. Over the units that have both. ``threshold`` is the cap of the numerator
-    or None, ``highest`` its highest value before.
+    or None, ``highest`` its highest value before; ``denominator_threshold`` that of the
+    denominator. ``uncapped`` has the means of both before the cap; None where they are not known.
     """
 
     units: int
@@ -106,6 +110,23 @@ class BranchJointMoments:
     central: Mapping[tuple[int, int], float]
     highest: float
     threshold: float | None = None
+    odd: int = 0
+    denominator_threshold: float | None = None
+    uncapped: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class BranchRatioCoMoments:
+    """Means and centred sums of products of numerator, denominator and covariates, in this order.
+
+    ``products[i, j]`` is the sum over units of the products of parts i and j about their means,
+    not divided. ``values`` is the number of units with both parts, with or without covariates.
+    """
+
+    units: int
+    values: int
+    means: NDArray[np.float64]
+    products: NDArray[np.float64]
     odd: int = 0
 
 
@@ -134,3 +155,6 @@ class Collected:
         default_factory=dict
     )
     pairs: Mapping[Pairs, Mapping[str, BranchPairs]] = field(default_factory=dict)
+    ratio_co_moments: Mapping[RatioCoMoments, Mapping[str, BranchRatioCoMoments]] = field(
+        default_factory=dict
+    )

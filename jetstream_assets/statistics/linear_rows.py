@@ -7,7 +7,7 @@ are made of it (`mean_lm`, and the sequential rows of other means).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from jetstream_assets.statistics.collected import BranchMoments
@@ -38,6 +38,8 @@ class Facts:
     """What the rows say beside the model's numbers.
 
     ``units`` is the number of units with a value over all branches, with or without covariate.
+    ``undetermined`` has the branches that are not in the model although they have units, and
+    ``constant`` why a branch of the model has no spread, where that is not plain from ``moments``.
     """
 
     moments: dict[str, BranchMoments]
@@ -45,6 +47,8 @@ class Facts:
     without_covariate: dict[str, int]
     has_covariate: bool
     shapes: Mapping[str, Shape]
+    undetermined: Mapping[str, Estimate] = field(default_factory=dict)
+    constant: Mapping[str, str] = field(default_factory=dict)
 
 
 def mean_rows(
@@ -54,11 +58,16 @@ def mean_rows(
     singles = {branch: _single(branch, arm, facts, reach) for branch, arm in model.arms.items()}
 
     def compare(branch: str, reference: str) -> Comparison:
+        for name in (branch, reference):
+            if name in facts.undetermined:
+                missing = replace(facts.undetermined[name], point=None)
+                return Comparison(missing, missing, missing)
         return _comparison(model, facts, branch, reference, reach)
 
+    singles |= facts.undetermined
     return [
         *single_rows(question, label, singles),
-        *comparison_rows(question, label, list(model.arms), compare),
+        *comparison_rows(question, label, list(singles), compare),
     ]
 
 
@@ -94,6 +103,8 @@ def _single(branch: str, arm: Arm, facts: Facts, reach: Reach) -> Estimate:
 def _no_interval(branch: str, arm: Arm, facts: Facts) -> str:
     if arm.units == 1:
         return "one unit has no spread, so that there is no interval"
+    if branch in facts.constant:
+        return facts.constant[branch]
     m = facts.moments.get(branch)
     if m and m.threshold is not None and m.is_constant and m.lowest < m.highest:
         return (

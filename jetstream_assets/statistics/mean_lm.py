@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from jetstream_assets.statistics.collected import Collected
 
 COVARIATE_FAILURE = "MissingCovariateError"
-_UNADJUSTED = "_unadjusted"
+UNADJUSTED = "_unadjusted"
 
 _Rows = Callable[["Question", Label, LinearModel, Facts, Reach], list["StatisticRow"]]
 
@@ -53,7 +53,7 @@ class _LinearModelStatistic:
     @property
     def outputs(self) -> tuple[str, ...]:
         """The adjusted (or only) name, the unadjusted one, and their sequential companions."""
-        names = (self.name, self.name + _UNADJUSTED)
+        names = (self.name, self.name + UNADJUSTED)
         return (*names, *(name + SEQUENTIAL for name in names))
 
     def needs(self, question: Question) -> tuple[Need, ...]:
@@ -92,7 +92,7 @@ class _LinearModelStatistic:
         label = Label(
             self.name,
             question.confidence,
-            covariate=_covariate_name(question),
+            covariate=covariate_name(question),
             required="a value and a covariate",
         )
         model = fit(arms, has_covariate=True, is_robust=question.flag("robust"))
@@ -120,7 +120,8 @@ def _co_moments(question: Question) -> CoMoments:
     return CoMoments(question.value, value, question.number("drop_highest"))
 
 
-def _covariate_name(question: Question) -> str | None:
+def covariate_name(question: Question) -> str | None:
+    """How the covariate is named in rows: period and metric."""
     covariate = question.summary.covariate
     return None if covariate is None else f"{covariate.period.value}.{covariate.metric}"
 

@@ -38,6 +38,7 @@ class Posterior:
     """What is known of one branch's mean; ``draws`` only where the units are few."""
 
     moments: BranchMoments
+    shape: Shape
     cumulants: Cumulants
     seed: str
     samples: int
@@ -75,7 +76,7 @@ def compared(branch: Posterior, reference: Posterior, level: float) -> Compariso
     remark = joined(
         remark,
         remark_of_few(min(branch.moments.units, reference.moments.units), FEWEST_FOR_LEVEL),
-        remark_of_pair(Shape.of_values(branch.moments), Shape.of_values(reference.moments)),
+        remark_of_pair(branch.shape, reference.shape),
     )
     if branch.draws is not None or reference.draws is not None:
         return _compared_draws(branch, reference, level, units, remark)

@@ -127,8 +127,17 @@ class RatioMoments:
         """That of the resampled mean of x - R y."""
         return float(self._skewness(np.array(self.ratio)))
 
-    def distribution(self) -> RatioDistribution:
-        """The distribution of the resampled ratio."""
+    @property
+    def linearised(self) -> tuple[float, float]:
+        """Second and third central moment of (x - R y) / mean(y), the linearised ratio."""
+        ratio = np.array(self.ratio)
+        m2, m3 = (float(self._central(power, ratio)) for power in (2, 3))
+        return m2 / self.denominator**2, m3 / self.denominator**3
+
+    def distribution(self) -> RatioDistribution | None:
+        """That of the resampled ratio; None where the denominator is too close to 0 for it."""
+        if self.denominator_errors < FEWEST_ERRORS:
+            return None
         z, ratios = self._grid()
         upto = np.maximum.accumulate(np.clip(self._probabilities(z, ratios), 0.0, 1.0))
         weights = np.diff(upto)
@@ -197,6 +206,12 @@ def difference_quantile(first: RatioDistribution, second: RatioDistribution, sha
     low = first.values[0] - second.values[-1]
     high = first.values[-1] - second.values[0]
     return _root(lambda d: float(second.weights @ first.below(second.values + d)), share, low, high)
+
+
+def p_value(first: RatioDistribution, second: RatioDistribution) -> float:
+    """Twice the probability of the difference's rarer sign; at most 1."""
+    below = float(second.weights @ first.below(second.values))
+    return min(max(2 * min(below, 1 - below), 0.0), 1.0)
 
 
 def ratio_quantile(first: RatioDistribution, second: RatioDistribution, share: float) -> float:

@@ -1,6 +1,7 @@
-"""A mean of skewed values is itself skewed until there are many units: intervals then miss more.
+"""A mean of skewed or capped values may miss more often than it says, until there are many units.
 
-Belongs here: when that is to be said beside a number. Does not: the number.
+Belongs here: when that is to be said beside a number. Does not: the number, how much an estimated
+cap adds to its variance (`cap_doubt`).
 
 The skewness of a mean is that of the values over the square root of the units; in a difference of
 two means it cancels as far as both branches share it. In simulations of exponential, log-normal
@@ -16,25 +17,35 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jetstream_assets.statistics.cap_doubt import variance_of_cap
+
 if TYPE_CHECKING:
     from jetstream_assets.statistics.collected import BranchMoments, BranchTotals
 
 SKEWED = 0.2
 SKEWED_BRANCH = 0.5
+# With 30 % more variance than an interval takes into account, 95 % of them miss 8.6 %.
+UNCERTAIN_CAP = 0.3
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Units of a branch, with second and third central moment (population) of their values."""
+    """Units of a branch, with second and third central moment (population) of their values.
+
+    ``of_cap`` is what a unit's value would have more of variance if the threshold of the cap, which
+    is estimated, were not taken for certain.
+    """
 
     units: int
     m2: float
     m3: float
+    of_cap: float = 0.0
 
     @classmethod
-    def of_values(cls, moments: BranchMoments) -> Shape:
-        """That of collected values."""
-        return cls(moments.units, 0.0 if moments.is_constant else moments.m2, moments.m3)
+    def of_values(cls, moments: BranchMoments, own_cap: float = 0.0) -> Shape:
+        """That of collected values; ``own_cap`` is the share above a cap of the branch's own."""
+        m2 = 0.0 if moments.is_constant else moments.m2
+        return cls(moments.units, m2, moments.m3, variance_of_cap(moments, own_cap))
 
     @classmethod
     def of_shares(cls, totals: BranchTotals) -> Shape:
@@ -51,7 +62,9 @@ class Shape:
 
 def remark_of_branch(shape: Shape) -> str:
     """What to say beside the mean of a branch; mostly nothing."""
-    return _said(abs(shape.skewness), SKEWED, "the mean") if _is_known(shape) else ""
+    if not _is_known(shape):
+        return ""
+    return _said(abs(shape.skewness), SKEWED, "the mean") or _said_of_cap(shape)
 
 
 def remark_of_pair(first: Shape, second: Shape) -> str:
@@ -65,7 +78,8 @@ def remark_of_pair(first: Shape, second: Shape) -> str:
         )
     found = _said(abs(_skewness_of_difference(first, second)), SKEWED, "the difference")
     worst = max(abs(first.skewness), abs(second.skewness))
-    return found or _said(worst, SKEWED_BRANCH, "a branch's mean")
+    found = found or _said(worst, SKEWED_BRANCH, "a branch's mean")
+    return found or _said_of_cap(first, second)
 
 
 def remark_of_few(units: int, fewest: int) -> str:
@@ -90,6 +104,16 @@ def _said(skewness: float, most: float, what: str) -> str:
     return (
         f"few units for such skewed values: the skewness of {what} is {skewness:.2g}, above "
         f"{most:g}, so the interval may not hold its level"
+    )
+
+
+def _said_of_cap(*shapes: Shape) -> str:
+    claimed = sum(shape.m2 / shape.units for shape in shapes)
+    if sum(shape.of_cap / shape.units for shape in shapes) <= UNCERTAIN_CAP * claimed:
+        return ""
+    return (
+        "the cap cuts a long tail at a threshold of the branch's own, which is uncertain and taken "
+        "for certain: the interval may not hold its level"
     )
 
 

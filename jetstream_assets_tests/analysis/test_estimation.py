@@ -263,6 +263,44 @@ def test_a_ratio_is_of_the_units_that_have_both(tmp_path: Path, units: int) -> N
     assert "has a numerator and a denominator" in nobody["reason"]
 
 
+@pytest.mark.parametrize("metric", ["rate", "spend"])
+def test_a_ratio_is_adjusted_for_both_parts_or_one_metric(tmp_path: Path, metric: str) -> None:
+    branches, columns = _clicks(2000)
+    before: dict[str, list[float | None]] = {
+        name: [None if v is None or i % 50 == 3 else v + i % 3 for i, v in enumerate(values)]
+        for name, values in columns.items()
+    }
+    before["spend"] = before["clicks"]
+    laboratory = Laboratory.of(
+        tmp_path, unit_table(branches, columns), unit_table(branches, before, WEEK_BEFORE)
+    )
+    summary = replace(OF_RATE, covariate=replace(ADJUSTED, metric=metric))
+    rows = laboratory.estimate([summary], configured(RATE, "clicks", "views", "spend"))
+    pair = {"branch": "new", "comparison": "difference", "analysis_basis": ENROLLED}
+    adjusted = only(rows, statistic="population_ratio", **pair)
+    plain = only(rows, statistic="population_ratio_unadjusted", **pair)
+    assert (adjusted["status"], adjusted["covariate"]) == ("ok", f"preenrollment_week.{metric}")
+    assert plain["covariate"] is None
+    assert "left out: there is no covariate" in adjusted["reason"]
+    assert adjusted["units"] < plain["units"]
+    assert 0 < adjusted["p_value"] < 1
+    width, wider = (row["upper"] - row["lower"] for row in (adjusted, plain))
+    assert width < 0.8 * wider
+
+
+def test_a_ratio_without_the_parts_before_is_unadjusted_with_a_reason(tmp_path: Path) -> None:
+    branches, columns = _clicks(400)
+    before = unit_table(branches, {"clicks": columns["clicks"]}, WEEK_BEFORE)
+    laboratory = Laboratory.of(tmp_path, unit_table(branches, columns), before)
+    summary = replace(OF_RATE, covariate=replace(ADJUSTED, metric="rate"))
+    rows = laboratory.estimate([summary], configured(RATE, "clicks", "views"))
+    failed = only(rows, statistic="population_ratio", analysis_basis=ENROLLED)
+    assert failed["exception_type"] == "MissingCovariateError"
+    assert "the covariate 'views' of preenrollment_week cannot be used" in failed["reason"]
+    wanted = {"branch": "new", "comparison": "difference", "analysis_basis": ENROLLED}
+    assert only(rows, statistic="population_ratio_unadjusted", **wanted)["status"] == "ok"
+
+
 def test_pre_treatments_change_both_parts_of_a_ratio(tmp_path: Path) -> None:
     branches, columns = _clicks(400)
     laboratory = Laboratory.of(tmp_path, unit_table(branches, columns))

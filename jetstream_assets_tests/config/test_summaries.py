@@ -210,6 +210,49 @@ def test_a_metric_made_of_others_has_no_covariate(folder: Folder) -> None:
         folder.resolve()
 
 
+RATIO = f"""
+{BODY.replace('weekly = ["clicks"]', 'weekly = ["rate"]')}
+[metrics.views]
+select_expression = "SUM(v)"
+data_source = "events"
+[metrics.rate]
+depends_on = ["clicks", "views"]
+[metrics.rate.statistics.population_ratio]
+numerator = "clicks"
+denominator = "views"
+"""
+
+
+@pytest.mark.parametrize(("written", "metric"), [("", "rate"), (', metric = "views"', "views")])
+def test_a_ratio_is_adjusted_for_its_parts_or_one_metric(
+    folder: Folder, written: str, metric: str
+) -> None:
+    covariate = f'covariate_adjustment = {{period = "preenrollment_week"{written}}}'
+    folder.own(f'{RATIO}interval = "delta"\n{covariate}')
+    (found,) = folder.resolve().summaries(Period.WEEK)
+    assert found.covariate == CovariateAdjustment(metric, Period.PREENROLLMENT_WEEK)
+    assert found.parameter("interval") == "delta"
+    assert found.covariates == (("clicks", "views") if metric == "rate" else ("views",))
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "message"),
+    [
+        ('interval = "fieller"', "interval", "it must be one of 'bootstrap', 'delta'"),
+        ("interval = true", "interval", "found True"),
+        ('intervall = "delta"', "intervall", "Did you mean 'interval'?"),
+    ],
+)
+def test_a_bad_interval_names_file_and_key(
+    folder: Folder, text: str, key: str, message: str
+) -> None:
+    folder.own(RATIO + text)
+    with pytest.raises(ConfigError) as caught:
+        folder.resolve()
+    assert message in str(caught.value)
+    assert caught.value.key == f"metrics.rate.statistics.population_ratio.{key}"
+
+
 def test_a_metric_without_sql_is_a_ratio_or_nothing(folder: Folder) -> None:
     folder.own(
         '[metrics]\nweekly = ["rate"]\n[metrics.rate]\ndepends_on = ["clicks"]\n'

@@ -13,6 +13,7 @@ from jetstream_assets.experiments.needs import (
     JointMoments,
     Moments,
     Pairs,
+    RatioCoMoments,
     Totals,
     Value,
 )
@@ -54,6 +55,8 @@ OWN_CAP = Moments(SPEND, 0.05)
 POOLED_CAP = Moments(CLICKS, 0.05, CapScope.POOLED)
 ADJUSTED = CoMoments(SPEND, SPEND_BEFORE, 0.05)
 RATIO = JointMoments(CLICKS, SPEND, 0.05)
+CLICKS_BEFORE = Value("clicks", period=Period.PREENROLLMENT_WEEK)
+ADJUSTED_RATIO = RatioCoMoments(CLICKS, SPEND, (CLICKS_BEFORE, SPEND_BEFORE), 0.05)
 
 
 def statistics_questions() -> dict[str, exp.Select]:
@@ -64,6 +67,7 @@ def statistics_questions() -> dict[str, exp.Select]:
         "statistics-moments": summed_query(ROWS, [OWN_CAP, POOLED_CAP], SIZES),
         "statistics-covariate": summed_query(ROWS, [ADJUSTED], SIZES),
         "statistics-ratio": summed_query(ROWS, [RATIO], SIZES),
+        "statistics-adjusted-ratio": summed_query(ROWS, [ADJUSTED_RATIO], SIZES),
         "statistics-pre-treatments": summed_query(ROWS, [Moments(LOG_SPEND)], SIZES),
         "statistics-distributions": histograms_query(ROWS, [Histogram(SPEND), Histogram(CLICKS)]),
         "statistics-pairs": pairs_query(ROWS, Pairs(CLICKS, SPEND, 40)),

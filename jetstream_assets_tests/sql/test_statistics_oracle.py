@@ -45,6 +45,7 @@ def units() -> pd.DataFrame:
             "before": np.where(rng.random(UNITS) < 0.2, np.nan, rng.lognormal(0, 1.5, UNITS)),
         }
     )
+    every["clicks_before"] = np.arange(UNITS) % 7
     every.loc[3, "spend"] = np.inf
     every.loc[4, "clicks"] = pd.NA
     exposed = every[rng.random(UNITS) < 0.5]
@@ -56,14 +57,18 @@ def units() -> pd.DataFrame:
 def connection(units: pd.DataFrame) -> Iterator[duckdb.DuckDBPyConnection]:
     other = units.assign(period="week", window_index=2, clicks=99)
     metrics = pd.concat([units.assign(period="week", window_index=1), other])
-    earlier = units.drop(columns="spend").rename(columns={"before": "spend"})
+    earlier = units.drop(columns=["spend", "clicks"])
+    earlier = earlier.rename(columns={"before": "spend", "clicks_before": "clicks"})
     earlier = earlier.assign(period="preenrollment_week", window_index=1)
     with duckdb.connect() as found:
         create_macros(found)
         found.execute(
             "SET threads = 1; ATTACH ':memory:' AS slices; CREATE SCHEMA slices.jetstream"
         )
-        for of, frame in ((METRICS, metrics.drop(columns="before")), (BEFORE, earlier)):
+        for of, frame in (
+            (METRICS, metrics.drop(columns=["before", "clicks_before"])),
+            (BEFORE, earlier),
+        ):
             table = of.reference.sql(dialect="duckdb")
             found.register("frame", frame)
             # pandas has no NULL of floats.
@@ -168,6 +173,34 @@ def test_ratio(connection: duckdb.DuckDBPyConnection, units: pd.DataFrame) -> No
         for a, b in ((1, 0), (0, 1), (1, 1), (2, 2), (3, 1), (0, 4)):
             expected = ((x - row["centre_0"]) ** a * (y - row["centre_x_0"]) ** b).sum()
             assert row[f"joint{a}{b}_0"] == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_adjusted_ratio(connection: duckdb.DuckDBPyConnection, units: pd.DataFrame) -> None:
+    found = _by_group(_run(connection, "statistics-adjusted-ratio"))
+    for key, own, pooled in _groups(units):
+        # Thresholds follow from the units that have both parts, with or without covariates.
+        own, pooled = (  # noqa: PLW2901 - of these units alone
+            of[~np.isnan(_floats(of["spend"])) & ~np.isnan(_floats(of["clicks"]))]
+            for of in (own, pooled)
+        )
+        parts = [
+            _capped(own[name], among[name])
+            for name, among in (
+                ("clicks", own),
+                ("spend", own),
+                ("clicks_before", pooled),
+                ("before", pooled),
+            )
+        ]
+        row, all_parts = found[key], ~np.isnan(np.stack(parts)).any(axis=0)
+        assert (row["units_0"], row["values_0"]) == (all_parts.sum(), len(own))
+        centres = ("centre_0", "centre_x_0", "centre_c0_0", "centre_c1_0")
+        d = [part[all_parts] - row[c] for part, c in zip(parts, centres, strict=True)]
+        for p in range(4):
+            assert row[f"part{p}_0"] == pytest.approx(d[p].sum(), rel=1e-9, abs=1e-9)
+            for q in range(p, 4):
+                expected = pytest.approx(d[p] @ d[q], rel=1e-9, abs=1e-9)
+                assert row[f"product{p}{q}_0"] == expected
 
 
 def test_pre_treatments(connection: duckdb.DuckDBPyConnection, units: pd.DataFrame) -> None:

@@ -83,7 +83,9 @@ def moments(own: Floats, among: Floats, drop_highest: float) -> BranchMoments:
     capped = own if threshold is None else np.minimum(own, threshold)
     m2, m3, m4 = (float(((capped - capped.mean()) ** k).mean()) for k in (2, 3, 4))
     low, high = float(own.min()), float(own.max())
-    return BranchMoments(own.size, float(capped.mean()), m2, m3, m4, low, high, threshold)
+    uncapped = None if threshold is None else float(own.mean())
+    mean = float(capped.mean())
+    return BranchMoments(own.size, mean, m2, m3, m4, low, high, threshold, uncapped=uncapped)
 
 
 def co_moments_by_branch(

@@ -145,20 +145,36 @@ class Method:
     def ratio_rows(
         self, after: dict[str, Floats], before: dict[str, Floats], **more: Scalar
     ) -> list[StatisticRow]:
-        """The rows of a ratio of the values in the window to those before."""
-        return ask_ratio({b: (after[b], before[b]) for b in after}, **{**self.parameters, **more})
+        """The rows of a ratio of the values in the window to those before.
+
+        With covariate those before explain the values per visit, of one to three visits a unit.
+        """
+        parameters = {**self.parameters, **more}
+        if not self.has_covariate:
+            return ask_ratio({b: (after[b], before[b]) for b in after}, given=parameters)
+        per_visit = {b: (own, _visits(own.size)) for b, own in after.items()}
+        earlier = {b: (own,) for b, own in before.items()}
+        return ask_ratio(per_visit, earlier, _BEFORE, parameters)
 
     def true_difference(self, population: Population) -> float:
         """The truth where there is an effect."""
         if self.statistic == "deciles":
             return population.decile_difference
         if self.statistic == "population_ratio":
-            return population.ratio_difference()
+            return (
+                population.difference / 2 if self.has_covariate else population.ratio_difference()
+            )
         return population.difference
+
+
+def _visits(units: int) -> Floats:
+    """One, two or three visits, two on average."""
+    return (1 + np.arange(units) % 3).astype(np.float64)
 
 
 # Fewer draws than by default where units are few: 1,000 move a bound by 4 % of its distance.
 _DRAWS: dict[str, Scalar] = {"num_samples": 1000}
+_DELTA: dict[str, Scalar] = {"interval": "delta"}
 METHODS = {
     method.name: method
     for method in (
@@ -176,6 +192,14 @@ METHODS = {
         Method("binomial", "binomial", "binomial"),
         Method("deciles", "deciles", "deciles"),
         Method("population_ratio", "population_ratio", "population_ratio", _DRAWS),
+        Method("population_ratio, delta", "population_ratio", "population_ratio", _DELTA),
+        Method(
+            "population_ratio, delta, covariate",
+            "population_ratio",
+            "population_ratio",
+            _DELTA,
+            has_covariate=True,
+        ),
     )
 }
 

@@ -78,6 +78,35 @@ def test_few_skewed_units_are_seldom_false_without_a_remark() -> None:
         assert found[name].plain_difference <= high, name
 
 
+RATIOS = ["population_ratio", "population_ratio, delta", "population_ratio, delta, covariate"]
+
+
+@pytest.mark.slow
+def test_false_positives_of_ratios() -> None:
+    methods = [METHODS[name] for name in RATIOS]
+    found = simulate(POPULATIONS["normal"], Design.of(1000, 0.5), 400, methods=methods)
+    low, high = _band(400, 0.035, 0.06)
+    for name in RATIOS:
+        assert low <= found[name].difference <= high, name
+        assert found[name].relative <= high, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("population", "units", "share"), [("rare", 200, 0.05), ("spend", 10_000, 0.5)]
+)
+def test_ratios_and_own_caps_are_seldom_false_without_a_remark(
+    population: str, units: int, share: float
+) -> None:
+    names = [*RATIOS[:2], "bootstrap_mean"]
+    methods = [METHODS[name] for name in names]
+    found = simulate(POPULATIONS[population], Design.of(units, share), 300, methods=methods)
+    low, high = _band(300)
+    for name in names:
+        assert found[name].difference > low, name
+        assert found[name].plain_difference <= high, name
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("has_covariate", [False, True])
 def test_peeking(*, has_covariate: bool) -> None:

@@ -64,7 +64,7 @@ def test_every_quoted_sentence_is_said(sentence: str) -> None:
 
 def test_the_tables_are_read() -> None:
     assert len(REASONS) > 15
-    assert len(REMARKS) == 3
+    assert len(REMARKS) == 4
 
 
 def test_declared_names_are_those_of_the_code() -> None:
@@ -76,7 +76,8 @@ def test_numbers_are_those_of_the_code() -> None:
     assert "above .2 in size; or of either mean of a comparison above .5" in WORDS
     assert shape.SKEWED_BRANCH == 0.5
     fewest = reach.Sequential(0.95, 1).fewest_units
-    assert f"`bootstrap_mean` with fewer than {posterior.FEWEST_FOR_LEVEL} units" in WORDS
+    assert f"with fewer than {posterior.FEWEST_FOR_LEVEL} units in a branch" in WORDS
+    assert f"add more than {100 * shape.UNCERTAIN_CAP:.0f} % to the variance" in WORDS
     assert f"sequential rows with fewer than {fewest}" in WORDS
     assert cumulants.MOST_SKEWED == 1
     sequential = reach.Sequential(0.95, 10_000)

@@ -10,35 +10,71 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from jetstream_assets.experiments.metrics import AnalysisBasis, Summary
-from jetstream_assets.experiments.needs import JointMoments
+from jetstream_assets.experiments.needs import JointMoments, Pairs, RatioCoMoments
 from jetstream_assets.sql.sufficient_statistics import joint_powers
 from jetstream_assets.statistics.base import Question, StatisticRow, Status
-from jetstream_assets.statistics.collected import BranchJointMoments, BranchPairs, Collected
-from jetstream_assets.statistics.population_ratio import MOST_DRAWN, PopulationRatio
+from jetstream_assets.statistics.collected import (
+    BranchJointMoments,
+    BranchPairs,
+    BranchRatioCoMoments,
+    Collected,
+)
+from jetstream_assets.statistics.population_ratio import PopulationRatio
 from jetstream_assets.statistics.ratio_distribution import RatioMoments
+from jetstream_assets.statistics.resampled_ratio import MOST_DRAWN
 from jetstream_assets_tests.statistics.arrays import numbers, pick
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jetstream_assets.experiments.metrics import Scalar
+    from jetstream_assets.experiments.metrics import CovariateAdjustment, Scalar
 
 Floats = NDArray[np.float64]
 Parts = tuple[Floats, Floats]
 Rows = list[StatisticRow]
 
 
-def ask(values: Mapping[str, Parts], **parameters: Scalar) -> Rows:
+def ask(
+    values: Mapping[str, Parts],
+    before: Mapping[str, tuple[Floats, ...]] | None = None,
+    covariate: CovariateAdjustment | None = None,
+    given: Mapping[str, Scalar] | None = None,
+    **parameters: Scalar,
+) -> Rows:
     """The rows for the numerators and denominators of each branch."""
-    given = {"numerator": "clicks", "denominator": "views", **parameters}
-    summary = Summary("rate", "population_ratio", tuple(sorted(given.items())))
+    written = {"numerator": "clicks", "denominator": "views", **(given or {}), **parameters}
+    named = tuple(sorted(written.items()))
+    summary = Summary("rate", "population_ratio", named, covariate=covariate)
     question = Question(summary, AnalysisBasis.ENROLLMENTS, "all", tuple(values))
-    joint_need, pairs_need = PopulationRatio().needs(question)
-    assert isinstance(joint_need, JointMoments)
-    joint = {b: _joint(x, y, joint_need.drop_highest) for b, (x, y) in values.items() if x.size}
-    few = {b: _pairs(x, y) for b, (x, y) in values.items() if 0 < x.size <= MOST_DRAWN}
-    collected = Collected(joint_moments={joint_need: joint}, pairs={pairs_need: few})  # type: ignore[dict-item]  # the second need is of pairs
-    return PopulationRatio().rows(question, collected)
+    found = Collected({}, {}, {}, {}, {}, {}, {})
+    for need in PopulationRatio().needs(question):
+        if isinstance(need, JointMoments):
+            share = need.drop_highest
+            joint = {b: _joint(x, y, share) for b, (x, y) in values.items() if x.size}
+            found.joint_moments[need] = joint  # type: ignore[index]  # dicts here
+        elif isinstance(need, Pairs):
+            few = {b: _pairs(x, y) for b, (x, y) in values.items() if 0 < x.size <= MOST_DRAWN}
+            found.pairs[need] = few  # type: ignore[index]  # dicts here
+        elif isinstance(need, RatioCoMoments):
+            assert before is not None
+            both = _co_moments(values, before, need.drop_highest)
+            found.ratio_co_moments[need] = both  # type: ignore[index]  # dicts here
+    return PopulationRatio().rows(question, found)
+
+
+def _co_moments(
+    values: Mapping[str, Parts], before: Mapping[str, tuple[Floats, ...]], share: float
+) -> dict[str, BranchRatioCoMoments]:
+    pooled = [np.concatenate(columns) for columns in zip(*before.values(), strict=True)]
+    caps = [np.quantile(column, 1 - share) for column in pooled]
+    found = {}
+    for branch, (x, y) in values.items():
+        covariates = [np.minimum(c, cap) for c, cap in zip(before[branch], caps, strict=True)]
+        columns = np.stack([capped(x, share), capped(y, share), *covariates])
+        means = columns.mean(axis=1)
+        centred = columns - means[:, None]
+        found[branch] = BranchRatioCoMoments(x.size, x.size, means, centred @ centred.T)
+    return found
 
 
 def capped(values: Floats, share: float) -> Floats:
@@ -47,11 +83,14 @@ def capped(values: Floats, share: float) -> Floats:
 
 def _joint(x: Floats, y: Floats, share: float) -> BranchJointMoments:
     highest, threshold = float(x.max()), float(np.quantile(x, 1 - share))
+    of_y, uncapped = float(np.quantile(y, 1 - share)), (float(x.mean()), float(y.mean()))
     x, y = capped(x, share), capped(y, share)
     dx, dy = x - x.mean(), y - y.mean()
     central = {(a, b): float((dx**a * dy**b).mean()) for a, b in joint_powers() if a + b > 1}
     means = float(x.mean()), float(y.mean())
-    return BranchJointMoments(x.size, *means, central, highest, threshold if share else None)
+    if not share:
+        return BranchJointMoments(x.size, *means, central, highest)
+    return BranchJointMoments(x.size, *means, central, highest, threshold, 0, of_y, uncapped)
 
 
 def _pairs(x: Floats, y: Floats) -> BranchPairs:

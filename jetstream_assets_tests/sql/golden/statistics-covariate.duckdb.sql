@@ -367,8 +367,10 @@ WITH units AS (
     b.branch,
     CASE WHEN b.mean_0 > p.threshold_0 THEN p.threshold_0 ELSE b.mean_0 END AS centre_0,
     p.threshold_0 AS threshold_0,
+    b.mean_0 AS uncapped_0,
     CASE WHEN b.mean_0_x > p.threshold_1 THEN p.threshold_1 ELSE b.mean_0_x END AS centre_0_x,
-    p.threshold_1 AS threshold_0_x
+    p.threshold_1 AS threshold_0_x,
+    b.mean_0_x AS uncapped_0_x
   FROM branch_facts AS b
   JOIN pooled_facts AS p
     ON b.segment = p.segment AND b.analysis_basis = p.analysis_basis
@@ -418,7 +420,7 @@ WITH units AS (
 SELECT
   s.*,
   f.centre_0 AS centre_0,
-  f.threshold_0,
+  f.threshold_0 AS threshold_0,
   f.centre_0_x AS centre_x_0
 FROM sums AS s
 JOIN facts AS f

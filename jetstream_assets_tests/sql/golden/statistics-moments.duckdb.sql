@@ -271,8 +271,10 @@ WITH units AS (
     b.branch,
     CASE WHEN b.mean_0 > b.threshold_0 THEN b.threshold_0 ELSE b.mean_0 END AS centre_0,
     b.threshold_0 AS threshold_0,
+    b.mean_0 AS uncapped_0,
     CASE WHEN b.mean_1 > p.threshold_1 THEN p.threshold_1 ELSE b.mean_1 END AS centre_1,
-    p.threshold_1 AS threshold_1
+    p.threshold_1 AS threshold_1,
+    b.mean_1 AS uncapped_1
   FROM branch_facts AS b
   JOIN pooled_facts AS p
     ON b.segment = p.segment AND b.analysis_basis = p.analysis_basis
@@ -323,9 +325,10 @@ WITH units AS (
 SELECT
   s.*,
   f.centre_0 AS centre_0,
-  f.threshold_0,
+  f.threshold_0 AS threshold_0,
+  f.uncapped_0 AS uncapped_0,
   f.centre_1 AS centre_1,
-  f.threshold_1
+  f.threshold_1 AS threshold_1
 FROM sums AS s
 JOIN facts AS f
   ON s.segment = f.segment

@@ -200,8 +200,10 @@ WITH units AS (
     b.branch,
     CASE WHEN b.mean_0 > b.threshold_0 THEN b.threshold_0 ELSE b.mean_0 END AS centre_0,
     b.threshold_0 AS threshold_0,
+    b.mean_0 AS uncapped_0,
     CASE WHEN b.mean_0_x > b.threshold_1 THEN b.threshold_1 ELSE b.mean_0_x END AS centre_0_x,
-    b.threshold_1 AS threshold_0_x
+    b.threshold_1 AS threshold_0_x,
+    b.mean_0_x AS uncapped_0_x
   FROM branch_facts AS b
   LIMIT 18
 ), differences AS (
@@ -257,8 +259,11 @@ WITH units AS (
 SELECT
   s.*,
   f.centre_0 AS centre_0,
-  f.threshold_0,
-  f.centre_0_x AS centre_x_0
+  f.threshold_0 AS threshold_0,
+  f.uncapped_0 AS uncapped_0,
+  f.centre_0_x AS centre_x_0,
+  f.threshold_0_x AS threshold_x_0,
+  f.uncapped_0_x AS uncapped_x_0
 FROM sums AS s
 JOIN facts AS f
   ON s.segment = f.segment
