@@ -1,28 +1,39 @@
 """The metrics of a cell's windows: one query for all of them, and the culprit when it is refused.
 
-Belongs here: which slice which windows go to, reusing pre-enrollment metrics, finding the metric
-whose snippet made the warehouse refuse. Does not: the query (`sql.metrics`).
+Belongs here: which slice which windows go to, reusing what was computed from the same, finding the
+metric whose snippet made the warehouse refuse. Does not: the query (`sql.metrics`), what is stored
+of days (`daily_aggregates`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from jetstream_assets.analysis.daily_aggregates import DailyAggregates, compute_daily_aggregates
 from jetstream_assets.analysis.enrollments import (
     available_bases,
     computable,
     ensure_enrollments,
 )
-from jetstream_assets.analysis.slices import cell_slice, enrollment_slice, provenance
+from jetstream_assets.analysis.event_days import exposure_event_days
+from jetstream_assets.analysis.options import DEFAULT_OPTIONS, AnalysisOptions
+from jetstream_assets.analysis.slices import (
+    cell_slice,
+    enrollment_slice,
+    provenance,
+    same_inputs,
+)
 from jetstream_assets.analysis.stage import StageResult, store_failures, stored_failures
 from jetstream_assets.errors import QueryError
 from jetstream_assets.experiments.configuration import AnalysisConfiguration
 from jetstream_assets.experiments.failures import Failure, Stage
-from jetstream_assets.experiments.metrics import AnalysisBasis, Metric
+from jetstream_assets.experiments.metrics import AnalysisBasis, DataSource, Metric
 from jetstream_assets.experiments.plan import AnalysisPlan, PlannedWindow, windows_fingerprint
+from jetstream_assets.sql import sources
 from jetstream_assets.sql.metrics import metric_probe, metrics_query
-from jetstream_assets.warehouse.base import Warehouse
+from jetstream_assets.warehouse.base import Provenance, Warehouse
 from jetstream_assets.warehouse.tables import ResultTable, Slice
 
 if TYPE_CHECKING:
@@ -31,24 +42,42 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from jetstream_assets.experiments.windows import Period
+    from jetstream_assets.sql.rollup import StoredSource
+
+# Told in the place of what was read of days where a slice was computed from the sources' rows.
+FROM_ROWS = "rows"
 
 
-def compute_metrics(plan: AnalysisPlan, warehouse: Warehouse) -> StageResult:
-    """Compute the metrics of every due window, and the pre-enrollment metrics if they are missing.
+def compute_metrics(
+    plan: AnalysisPlan,
+    warehouse: Warehouse,
+    options: AnalysisOptions = DEFAULT_OPTIONS,
+    aggregates: DailyAggregates | None = None,
+) -> StageResult:
+    """Make sure of the metrics of every due window, and of the pre-enrollment metrics.
 
-    Every window's rows are replaced as one slice. A metric whose SQL the warehouse refuses is left
-    out and stored as a failure; the others get their values.
+    Every window's rows are replaced as one slice, unless it is there, computed from the same plan
+    and the same days. A metric whose SQL the warehouse refuses is left out and stored as a failure;
+    the others get their values.
+
+    Args:
+        plan: The cell's plan.
+        warehouse: Where everything is.
+        options: Whether what is stored of days is used.
+        aggregates: What is stored of days; by default it is looked up, and read where missing.
     """
     if not plan.windows:
         return StageResult(note=plan.note)
-    enrolled = ensure_enrollments(plan, warehouse)
+    enrolled = ensure_enrollments(plan, warehouse, options)
     bases = available_bases(enrolled.failures)
     if not bases:
         return _give_up(plan, warehouse, enrolled.failures)
     known = computable(plan.settled, enrolled.failures)
+    if aggregates is None:
+        aggregates = compute_daily_aggregates([plan], warehouse, options)
     parts = [
-        _preenrollment(plan, warehouse, known, bases),
-        _observed(plan, warehouse, known, bases),
+        _Computation(plan, warehouse, known, bases, windows, aggregates).ensure(*slices)
+        for windows, slices in _wanted(plan)
     ]
     return StageResult(
         written=enrolled.written + tuple(w for part in parts for w in part.written),
@@ -59,8 +88,9 @@ def compute_metrics(plan: AnalysisPlan, warehouse: Warehouse) -> StageResult:
 
 def _give_up(plan: AnalysisPlan, warehouse: Warehouse, reasons: tuple[Failure, ...]) -> StageResult:
     """No enrollments, no metrics: the reason is stored for this plan, so that it is asked once."""
-    for fingerprint, (_, failed) in _wanted(plan):
-        store_failures(warehouse, failed, reasons, provenance(plan, fingerprint))
+    for windows, (_, failed) in _wanted(plan):
+        origin = provenance(plan, windows_fingerprint(plan.settled, windows))
+        store_failures(warehouse, failed, reasons, origin)
     return StageResult(failures=reasons)
 
 
@@ -70,7 +100,8 @@ def ensure_metrics(plan: AnalysisPlan, warehouse: Warehouse) -> tuple[Failure, .
     What was computed for the same plan is reused, whether it gave a table or only a reason.
     """
     answered = all(
-        _answered(warehouse, fingerprint, *slices) for fingerprint, slices in _wanted(plan)
+        _answered(warehouse, windows_fingerprint(plan.settled, windows), *slices)
+        for windows, slices in _wanted(plan)
     )
     if not answered:
         return compute_metrics(plan, warehouse).failures
@@ -80,11 +111,13 @@ def ensure_metrics(plan: AnalysisPlan, warehouse: Warehouse) -> tuple[Failure, .
     return tuple(dict.fromkeys(failure for failures in found for failure in failures))
 
 
-def _wanted(plan: AnalysisPlan) -> Iterator[tuple[str, tuple[Slice, Slice]]]:
-    """The fingerprint, the slice and the failures' slice of all that the plan needs."""
+def _wanted(
+    plan: AnalysisPlan,
+) -> Iterator[tuple[tuple[PlannedWindow, ...], tuple[Slice, Slice]]]:
+    """The windows that go to one slice, that slice, and the slice of their failures."""
     if plan.preenrollment:
         yield (
-            windows_fingerprint(plan.settled, plan.preenrollment),
+            plan.preenrollment,
             (
                 enrollment_slice(plan, ResultTable.PREENROLLMENT_METRICS),
                 enrollment_slice(plan, ResultTable.PREENROLLMENT_METRICS_FAILURES),
@@ -92,7 +125,7 @@ def _wanted(plan: AnalysisPlan) -> Iterator[tuple[str, tuple[Slice, Slice]]]:
         )
     if plan.observation_windows:
         yield (
-            windows_fingerprint(plan.settled, plan.observation_windows),
+            plan.observation_windows,
             (
                 cell_slice(plan, ResultTable.METRICS),
                 cell_slice(plan, ResultTable.METRICS_FAILURES),
@@ -105,38 +138,6 @@ def _answered(warehouse: Warehouse, fingerprint: str, *slices: Slice) -> bool:
     return any(origin is not None and origin.fingerprint == fingerprint for origin in stored)
 
 
-def _preenrollment(
-    plan: AnalysisPlan,
-    warehouse: Warehouse,
-    known: AnalysisConfiguration,
-    bases: tuple[AnalysisBasis, ...],
-) -> StageResult:
-    """Compute the pre-enrollment metrics on the date they belong to; later, make sure of them."""
-    if not plan.preenrollment:
-        return StageResult()
-    target = enrollment_slice(plan, ResultTable.PREENROLLMENT_METRICS)
-    failed = enrollment_slice(plan, ResultTable.PREENROLLMENT_METRICS_FAILURES)
-    stored = warehouse.provenance(target)
-    fingerprint = windows_fingerprint(plan.settled, plan.preenrollment)
-    if plan.date != target.date and stored is not None and stored.fingerprint == fingerprint:
-        return StageResult(reused=(target,), failures=stored_failures(warehouse, failed))
-    return _Computation(plan, warehouse, known, bases, plan.preenrollment).replace(target, failed)
-
-
-def _observed(
-    plan: AnalysisPlan,
-    warehouse: Warehouse,
-    known: AnalysisConfiguration,
-    bases: tuple[AnalysisBasis, ...],
-) -> StageResult:
-    windows = plan.observation_windows
-    target = cell_slice(plan, ResultTable.METRICS)
-    failed = cell_slice(plan, ResultTable.METRICS_FAILURES)
-    if not windows:
-        return StageResult()
-    return _Computation(plan, warehouse, known, bases, windows).replace(target, failed)
-
-
 @dataclass(frozen=True)
 class _Computation:
     """The metrics of some windows on the bases whose units are known."""
@@ -146,17 +147,27 @@ class _Computation:
     known: AnalysisConfiguration
     bases: tuple[AnalysisBasis, ...]
     windows: tuple[PlannedWindow, ...]
+    aggregates: DailyAggregates | None
 
-    def replace(self, target: Slice, failed: Slice) -> StageResult:
+    def ensure(self, target: Slice, failed: Slice) -> StageResult:
+        """Reuse a slice of metrics that was computed from the same, else replace it."""
+        origin = self._origin()
+        stored = self.warehouse.provenance(target)
+        # The commit may differ: what it changed is in the fingerprint.
+        if self.aggregates is not None and stored is not None and same_inputs(stored, origin):
+            return StageResult(reused=(target,), failures=stored_failures(self.warehouse, failed))
+        return self.replace(target, failed, origin)
+
+    def replace(self, target: Slice, failed: Slice, origin: Provenance) -> StageResult:
         """Replace a slice of metrics, without those that make the warehouse refuse.
 
         Binding finds nearly every fault without reading a row; only a fault in the data itself (a
         bad cast, an overflow) needs the snippets to be run one by one. Where the warehouse refuses
-        the whole and no part of it, all metrics are left out, so that units are still counted.
+        what is rolled up and no metric alone, the rows are asked; where it refuses these, too, all
+        metrics are left out, so that units are still counted.
         """
-        # The fingerprint is that of what was asked for, so that a reason answers it as well.
-        origin = provenance(self.plan, windows_fingerprint(self.plan.settled, self.windows))
-        checks = iter((self.warehouse.dry_run, self.warehouse.query, None))
+        all_metrics = () if self.aggregates is not None else (None,)
+        checks = iter((self.warehouse.dry_run, self.warehouse.query, *all_metrics))
         failures: tuple[Failure, ...] = ()
         result = None
         while result is None:
@@ -165,10 +176,43 @@ class _Computation:
                 result = StageResult((written,), failures=failures)
             except QueryError as error:
                 failures = self._first_culprits(checks, error)
+                if not failures and self.aggregates is not None:
+                    return replace(self, aggregates=None).replace(target, failed, origin)
                 if not failures:
                     result = StageResult(failures=tuple(self._everything(error)))
         store_failures(self.warehouse, failed, result.failures, origin)
         return result
+
+    def _origin(self) -> Provenance:
+        """What the slice is computed from: the plan's part of it, and what was read of each day.
+
+        The fingerprint is that of what was asked for, so that a stored reason answers it as well.
+        """
+        origin = provenance(self.plan, windows_fingerprint(self.plan.settled, self.windows))
+        return replace(origin, details=self._inputs())
+
+    def _inputs(self) -> str:
+        if self.aggregates is None:
+            return FROM_ROWS
+        stored = self.warehouse.provenance(self._enrollment_slice)
+        told: list[object] = [stored.fingerprint if stored else "", stored and stored.details]
+        for window in self.windows:
+            told.append(self.aggregates.mark(self.plan, window))
+            told += [self._rows_mark(source, window) for source in self._windowed(window)]
+        return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+    def _windowed(self, window: PlannedWindow) -> tuple[DataSource, ...]:
+        return self.aggregates.windowed_sources(window) if self.aggregates else ()
+
+    def _rows_mark(self, source: DataSource, window: PlannedWindow) -> object:
+        """What a source that is read for this window holds of its days."""
+        first, last = self.plan.experiment.timeline.data_range(window.due.window)
+        try:
+            return self.warehouse.source_days(
+                sources.relation(source), sources.day(source), first, min(last, self.plan.date)
+            )
+        except QueryError as error:
+            return error.problem
 
     def _first_culprits(
         self, checks: Iterator[Callable[[exp.Expr], object] | None], refusal: QueryError
@@ -196,11 +240,26 @@ class _Computation:
             self._enrollments,
             without=_left_out(failures),
             bases=self.bases,
+            stored={w.due: self._stored(w) for w in self.windows},
+            exposures=self._exposures,
         )
+
+    def _stored(self, window: PlannedWindow) -> dict[DataSource, StoredSource]:
+        return {} if self.aggregates is None else self.aggregates.stored(self.plan, window)
+
+    @property
+    def _exposures(self) -> exp.Expr | None:
+        """The stored rows of an exposure signal, which each window looks through anew."""
+        is_stored = self.aggregates is not None and AnalysisBasis.EXPOSURES in self.bases
+        return exposure_event_days(self.plan).relation if is_stored else None
 
     @property
     def _enrollments(self) -> exp.Table:
-        return enrollment_slice(self.plan, ResultTable.ENROLLMENTS).reference
+        return self._enrollment_slice.reference
+
+    @property
+    def _enrollment_slice(self) -> Slice:
+        return enrollment_slice(self.plan, ResultTable.ENROLLMENTS)
 
     def _culprits(
         self, check: Callable[[exp.Expr], object] | None, refusal: QueryError

@@ -9,10 +9,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
     import pyarrow as pa
     from sqlglot import exp
 
-    from jetstream_assets.warehouse.base import Answer, Estimate, Provenance, Warehouse, Written
+    from jetstream_assets.warehouse.base import (
+        Answer,
+        Estimate,
+        Provenance,
+        SourceDay,
+        Warehouse,
+        Written,
+    )
     from jetstream_assets.warehouse.tables import ResultTable, Slice
 
 
@@ -52,6 +62,18 @@ class ObservedWarehouse:
     ) -> Written:
         """As the warehouse inside."""
         return self._inside.replace(target, content, provenance)
+
+    def replace_days(
+        self, targets: Mapping[date, Slice], content: exp.Query, provenance: Provenance
+    ) -> Written:
+        """As the warehouse inside."""
+        return self._inside.replace_days(targets, content, provenance)
+
+    def source_days(
+        self, relation: exp.Expr, day: exp.Expr, first: date, last: date
+    ) -> dict[date, SourceDay]:
+        """As the warehouse inside."""
+        return self._inside.source_days(relation, day, first, last)
 
     def provenance(self, target: Slice) -> Provenance | None:
         """As the warehouse inside."""

@@ -42,3 +42,12 @@ def provenance(plan: AnalysisPlan, fingerprint: str) -> Provenance:
     """What is stored with a slice so that a later run knows whether it is still right."""
     commit = plan.configuration.commit if plan.configuration else ""
     return Provenance(fingerprint, commit, CODE_VERSION)
+
+
+def same_inputs(stored: Provenance, wanted: Provenance) -> bool:
+    """Whether a slice was computed from what it would be computed from now.
+
+    The configuration's commit may differ: what it changed is in the fingerprint.
+    """
+    kept = ("fingerprint", "details", "code_version")
+    return all(getattr(stored, field) == getattr(wanted, field) for field in kept)

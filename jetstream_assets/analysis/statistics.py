@@ -6,16 +6,23 @@ Belongs here: which shard computes which summaries, and storing the whole. Does 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+from sqlglot import exp
 
 from jetstream_assets.analysis.estimation import statistics_rows
 from jetstream_assets.analysis.metrics import ensure_metrics
 from jetstream_assets.analysis.multiple_comparisons import with_adjusted_p_values
 from jetstream_assets.analysis.power import with_power
-from jetstream_assets.analysis.slices import cell_slice, enrollment_slice, provenance
+from jetstream_assets.analysis.slices import (
+    cell_slice,
+    enrollment_slice,
+    provenance,
+    same_inputs,
+)
 from jetstream_assets.analysis.stage import StageResult
 from jetstream_assets.analysis.statistics_table import ROW_ORDER
 from jetstream_assets.experiments.plan import statistics_fingerprint
@@ -24,11 +31,10 @@ from jetstream_assets.warehouse.tables import STATISTICS_SCHEMA, ResultTable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlglot import exp
-
+    from jetstream_assets.experiments.failures import Failure
     from jetstream_assets.experiments.metrics import Summary
     from jetstream_assets.experiments.plan import AnalysisPlan, PlannedWindow
-    from jetstream_assets.warehouse.base import Warehouse
+    from jetstream_assets.warehouse.base import Provenance, Warehouse
 
 _STORED_ORDER = ("period", "window_index", *ROW_ORDER)
 
@@ -55,14 +61,55 @@ class Shard:
         return self.index == 0
 
 
-def shard_statistics(plan: AnalysisPlan, warehouse: Warehouse, shard: Shard) -> pa.Table:
+def shard_statistics(plan: AnalysisPlan, warehouse: Warehouse, shard: Shard) -> pa.Table | None:
     """The rows of one shard of a cell (STATISTICS_SCHEMA); empty when nothing is due.
 
-    Metrics that are not there, or were computed for another plan, are computed first.
+    Metrics that are not there, or were computed for another plan, are computed first. None when
+    the stored statistics were computed from the same plan and the same metrics.
     """
     if not plan.windows:
         return STATISTICS_SCHEMA.empty_table()
     failures = ensure_metrics(plan, warehouse)
+    if _are_stored(plan, warehouse):
+        return None
+    return _shard_rows(plan, warehouse, shard, failures)
+
+
+def store_statistics(
+    plan: AnalysisPlan, warehouse: Warehouse, shards: Sequence[pa.Table | None]
+) -> StageResult:
+    """Put the shards together, in an order that does not depend on how they were cut.
+
+    A shard that found nothing to do is computed after all if the others did not.
+    """
+    if not plan.windows:
+        return StageResult(note=plan.note)
+    target = cell_slice(plan, ResultTable.STATISTICS)
+    if all(rows is None for rows in shards) and _are_stored(plan, warehouse):
+        return StageResult(reused=(target,))
+    failures = ensure_metrics(plan, warehouse)
+    cut = [Shard(index, len(shards)) for index in range(len(shards))]
+    tables = [
+        _shard_rows(plan, warehouse, shard, failures) if rows is None else rows
+        for shard, rows in zip(cut, shards, strict=True)
+    ]
+    rows = whole_rows(plan, tables)
+    origin = statistics_origin(plan, warehouse)
+    return StageResult((warehouse.replace(target, rows.combine_chunks(), origin),))
+
+
+def stored_statistics(plan: AnalysisPlan, warehouse: Warehouse) -> pa.Table:
+    """The stored statistics of a cell; empty when nothing was due."""
+    if not plan.windows:
+        return STATISTICS_SCHEMA.empty_table()
+    columns = [exp.column(name) for name in STATISTICS_SCHEMA.names]
+    stored = cell_slice(plan, ResultTable.STATISTICS).reference
+    return warehouse.query(exp.select(*columns).from_(stored))
+
+
+def _shard_rows(
+    plan: AnalysisPlan, warehouse: Warehouse, shard: Shard, failures: Sequence[Failure]
+) -> pa.Table:
     before = _preenrollment(plan)
     rows = [
         statistics_rows(
@@ -80,16 +127,24 @@ def shard_statistics(plan: AnalysisPlan, warehouse: Warehouse, shard: Shard) -> 
     return pa.concat_tables(rows)
 
 
-def store_statistics(
-    plan: AnalysisPlan, warehouse: Warehouse, shards: Sequence[pa.Table]
-) -> StageResult:
-    """Put the shards together, in an order that does not depend on how they were cut."""
-    if not plan.windows:
-        return StageResult(note=plan.note)
-    rows = whole_rows(plan, shards)
-    target = cell_slice(plan, ResultTable.STATISTICS)
-    origin = provenance(plan, statistics_fingerprint(plan))
-    return StageResult((warehouse.replace(target, rows.combine_chunks(), origin),))
+def _are_stored(plan: AnalysisPlan, warehouse: Warehouse) -> bool:
+    stored = warehouse.provenance(cell_slice(plan, ResultTable.STATISTICS))
+    return stored is not None and same_inputs(stored, statistics_origin(plan, warehouse))
+
+
+def statistics_origin(plan: AnalysisPlan, warehouse: Warehouse) -> Provenance:
+    """What a cell's statistics are computed from: its plan, and the metrics and their failures."""
+    tables = (
+        cell_slice(plan, ResultTable.METRICS),
+        cell_slice(plan, ResultTable.METRICS_FAILURES),
+        enrollment_slice(plan, ResultTable.PREENROLLMENT_METRICS),
+        enrollment_slice(plan, ResultTable.PREENROLLMENT_METRICS_FAILURES),
+        enrollment_slice(plan, ResultTable.ENROLLMENTS_FAILURES),
+    )
+    stored = [warehouse.provenance(table) for table in tables]
+    told = repr([of and (of.fingerprint, of.details, of.code_version) for of in stored])
+    details = hashlib.sha256(told.encode()).hexdigest()[:16]
+    return replace(provenance(plan, statistics_fingerprint(plan)), details=details)
 
 
 def whole_rows(plan: AnalysisPlan, shards: Sequence[pa.Table]) -> pa.Table:

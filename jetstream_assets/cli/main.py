@@ -1,6 +1,6 @@
 """The command's entry point and its sub-commands.
 
-Belongs here: the list of commands. Does not: what each does (`run`, `results`, `demo`).
+Belongs here: the list of commands. Does not: what each does (`run`, `plan`, `results`, `demo`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from jetstream_assets.cli import demo, results, run
+from jetstream_assets.cli import demo, plan, results, run
 
 app = typer.Typer(
     name="jetstream",
@@ -20,6 +20,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.command(no_args_is_help=True, epilog=run.EPILOG)(run.run)
+app.command(no_args_is_help=True, epilog=plan.EPILOG)(plan.plan)
 app.command(no_args_is_help=True, epilog=results.EPILOG)(results.results)
 app.command()(demo.demo)
 

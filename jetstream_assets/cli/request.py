@@ -42,6 +42,36 @@ class Request:
         return Request(cells, (*self.excluded, *excluded))
 
 
+def asked_cells(
+    planner: Planner,
+    slugs: list[str],
+    on: datetime | None,
+    first: datetime | None,
+    last: datetime | None,
+    *,
+    all_dates: bool,
+) -> Request:
+    """The cells that a command's options ask for.
+
+    Raises:
+        ExperimentError: Not exactly one way of naming dates is used, or a slug is not known.
+    """
+    latest = latest_complete_day()
+    if (on is not None) + (first is not None or last is not None) + all_dates != 1:
+        raise ExperimentError(
+            "Say which dates to analyse by exactly one of --date D, --from D --to D, --all-dates."
+        )
+    if all_dates:
+        return cells_of_all_dates(planner, slugs, latest)
+    if on is None and (first is None or last is None):
+        raise ExperimentError("--from and --to belong together: give the other one, too.")
+    start, end = on or first, on or last
+    if start is None or end is None:
+        raise AssertionError  # the checks above leave no such case
+    dates = checked_dates(start.date(), end.date(), latest)
+    return named_cells(planner, slugs, dates) if slugs else cells_of_days(planner, dates)
+
+
 def latest_complete_day() -> date:
     """Yesterday in UTC: the last day whose data can be complete."""
     return datetime.now(UTC).date() - timedelta(days=1)

@@ -13,16 +13,9 @@ import typer
 from dagster import DagsterInstance
 
 from jetstream_assets.cli.console import EXIT_INCOMPLETE, console, errors, progress, readable_errors
-from jetstream_assets.cli.request import (
-    Request,
-    cells_of_all_dates,
-    cells_of_days,
-    checked_dates,
-    latest_complete_day,
-    named_cells,
-)
+from jetstream_assets.cli.request import Request, asked_cells
 from jetstream_assets.config.planning import open_planner
-from jetstream_assets.errors import ExperimentError, WarehouseError
+from jetstream_assets.errors import WarehouseError
 from jetstream_assets.orchestration.launch import RunOutcome, open_instance, run_cells
 from jetstream_assets.orchestration.plan_store import find_plan
 from jetstream_assets.orchestration.resources import DocumentsResource, WarehouseResource
@@ -34,7 +27,6 @@ from jetstream_assets.report.terminal import outcome_table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from jetstream_assets.config.planning import Planner
     from jetstream_assets.orchestration.partitions import Cell
 
 DAY: dict[str, Any] = {"formats": ["%Y-%m-%d"], "metavar": "YYYY-MM-DD"}
@@ -85,6 +77,15 @@ def run(
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse unknown configuration keys.")
     ] = False,
+    lookback: Annotated[
+        int, typer.Option(help="Days before a date whose changed sources are read again.", min=0)
+    ] = 3,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full", help="Compute every window from the sources' rows, and reuse nothing."
+        ),
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the runs' log.")] = False,
 ) -> None:
     """Analyse experiments: enrollments, metrics, statistics and JSON documents.
@@ -101,12 +102,14 @@ def run(
         output=output,
         strict=strict,
         executor=executor,
+        lookback=lookback,
+        full=full,
     )
     with readable_errors():
         if not warehouse.is_dir():
             raise WarehouseError(f"There is no folder {warehouse}. Check --warehouse.")
         planner = open_planner(experiments, config, ref=ref, strict=strict)
-        request = _request(planner, slug or [], date, from_, to, all_dates=all_dates)
+        request = asked_cells(planner, slug or [], date, from_, to, all_dates=all_dates)
         is_complete = analyse(settings, request, verbose=verbose)
     raise typer.Exit(0 if is_complete else EXIT_INCOMPLETE)
 
@@ -127,31 +130,6 @@ def analyse(settings: Settings, request: Request, *, verbose: bool = False) -> b
         for sentence in failed.errors or ("The run failed; --verbose shows its log.",):
             errors.print(f"{failed.slug}: {sentence}", markup=False, style="red")
     return all(outcome.state != "failed" for outcome in outcomes) and all(r.succeeded for r in runs)
-
-
-def _request(
-    planner: "Planner",
-    slugs: list[str],
-    on: datetime | None,
-    first: datetime | None,
-    last: datetime | None,
-    *,
-    all_dates: bool,
-) -> Request:
-    latest = latest_complete_day()
-    if (on is not None) + (first is not None or last is not None) + all_dates != 1:
-        raise ExperimentError(
-            "Say which dates to analyse by exactly one of --date D, --from D --to D, --all-dates."
-        )
-    if all_dates:
-        return cells_of_all_dates(planner, slugs, latest)
-    if on is None and (first is None or last is None):
-        raise ExperimentError("--from and --to belong together: give the other one, too.")
-    start, end = on or first, on or last
-    if start is None or end is None:
-        raise AssertionError  # the checks above leave no such case
-    dates = checked_dates(start.date(), end.date(), latest)
-    return named_cells(planner, slugs, dates) if slugs else cells_of_days(planner, dates)
 
 
 def _including(settings: Settings, cells: "Sequence[Cell]") -> Settings:

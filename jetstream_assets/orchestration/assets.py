@@ -23,6 +23,7 @@ from dagster import (
 
 from jetstream_assets.orchestration.metadata import (
     Metadata,
+    aggregates_metadata,
     plan_metadata,
     published_metadata,
     stage_metadata,
@@ -32,6 +33,7 @@ from jetstream_assets.orchestration.plan_store import Plans
 from jetstream_assets.orchestration.resources import (
     DocumentsResource,
     InputsResource,
+    OptionsResource,
     WarehouseResource,
 )
 from jetstream_assets.orchestration.statistics import statistics_asset
@@ -103,25 +105,51 @@ def _enrollments(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
 
 def _daily_aggregates(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
     @_cell_asset(partitions, ins=PLANS, deps=[AssetKey("enrollments")], kinds={"table"})
-    def daily_aggregates(context: AssetExecutionContext, plans: Plans) -> None:
-        """The place of per-day states that windows are rolled up from; passes through today."""
-        for plan in plans:
-            sentence = plan.note or "Passed through: the metrics read their sources themselves."
-            note(context, Cell(plan.slug, plan.date), {"note": sentence})
+    def daily_aggregates(
+        context: AssetExecutionContext,
+        plans: Plans,
+        warehouse: WarehouseResource,
+        options: OptionsResource,
+    ) -> None:
+        """What each unit did on each day, read once; every window is rolled up from it."""
+        from jetstream_assets.analysis.daily_aggregates import (  # noqa: PLC0415
+            compute_daily_aggregates,
+        )
+        from jetstream_assets.analysis.refresh import by_experiment  # noqa: PLC0415
+
+        tables, told = warehouse.open(), options.open()
+        for group in by_experiment(plans, tables, told):
+            aggregates = compute_daily_aggregates(group, tables, told)
+            for plan in group:
+                if plan in plans:
+                    metadata = aggregates_metadata(plan, aggregates, is_last=plan is group[-1])
+                    note(context, Cell(plan.slug, plan.date), metadata)
 
     return daily_aggregates
 
 
 def _metrics(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
     @_cell_asset(partitions, ins=PLANS, deps=[AssetKey("daily_aggregates")], kinds={"table"})
-    def metrics(context: AssetExecutionContext, plans: Plans, warehouse: WarehouseResource) -> None:
+    def metrics(
+        context: AssetExecutionContext,
+        plans: Plans,
+        warehouse: WarehouseResource,
+        options: OptionsResource,
+    ) -> None:
         """One row a unit, window and analysis basis, with every metric that is due."""
+        from jetstream_assets.analysis.daily_aggregates import (  # noqa: PLC0415
+            compute_daily_aggregates,
+        )
         from jetstream_assets.analysis.metrics import compute_metrics  # noqa: PLC0415
+        from jetstream_assets.analysis.refresh import by_experiment  # noqa: PLC0415
 
-        tables = warehouse.open()
-        for plan in plans:
-            result = compute_metrics(plan, tables)
-            note(context, Cell(plan.slug, plan.date), stage_metadata(result))
+        tables, told = warehouse.open(), options.open()
+        for group in by_experiment(plans, tables, told):
+            aggregates = compute_daily_aggregates(group, tables, told)
+            for plan in group:
+                result = compute_metrics(plan, tables, told, aggregates)
+                if plan in plans:
+                    note(context, Cell(plan.slug, plan.date), stage_metadata(result))
 
     return metrics
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from jetstream_assets.analysis.daily_aggregates import DailyAggregates
     from jetstream_assets.analysis.observed import Asked
     from jetstream_assets.analysis.stage import StageResult
     from jetstream_assets.experiments.plan import AnalysisPlan
@@ -58,6 +59,38 @@ def stage_metadata(result: "StageResult") -> Metadata:
         metadata["warnings"] = MetadataValue.md("\n\n".join(map(escaped, result.warnings)))
     if result.note:
         metadata["note"] = result.note
+    return metadata
+
+
+def aggregates_metadata(
+    plan: "AnalysisPlan", aggregates: "DailyAggregates | None", *, is_last: bool
+) -> Metadata:
+    """What was read of which source, which metrics are computed from rows, and what changed."""
+    from jetstream_assets.report.markdown import (  # noqa: PLC0415
+        escaped,
+        scans_markdown,
+        windowed_markdown,
+    )
+
+    if aggregates is None:
+        return {"note": plan.note or "Nothing is kept of days: windows are computed from rows."}
+    if not is_last:
+        return {"note": "Read together with the days of the run's last date."}
+    scans = aggregates.scans
+    metadata: Metadata = {
+        "scans": MetadataValue.int(len(scans)),
+        "rows": MetadataValue.int(sum(scan.written.rows for scan in scans)),
+        "bytes_read": MetadataValue.int(sum(scan.written.bytes_read for scan in scans)),
+        "seconds": MetadataValue.float(round(sum((s.written.seconds for s in scans), 0.0), 3)),
+        "sources": MetadataValue.md(scans_markdown([scan.told for scan in scans])),
+    }
+    if scans:
+        statements = "\n\n".join(f"```sql\n{scan.written.sql}\n```" for scan in scans)
+        metadata["sql"] = MetadataValue.md(statements[:_SQL_SHOWN])
+    if aggregates.windowed:
+        metadata["computed_from_rows"] = MetadataValue.md(windowed_markdown(aggregates.windowed))
+    if aggregates.warnings:
+        metadata["warnings"] = MetadataValue.md("\n\n".join(map(escaped, aggregates.warnings)))
     return metadata
 
 

@@ -11,6 +11,7 @@ from dagster import ConfigurableResource
 from jetstream_assets.orchestration.settings import Settings
 
 if TYPE_CHECKING:
+    from jetstream_assets.analysis.options import AnalysisOptions
     from jetstream_assets.config.planning import Planner
     from jetstream_assets.report.store import DocumentStore
     from jetstream_assets.warehouse.base import Warehouse
@@ -69,6 +70,19 @@ class DocumentsResource(ConfigurableResource):  # type: ignore[type-arg]  # yiel
         return FolderDocumentStore(Path(self.root))
 
 
+class OptionsResource(ConfigurableResource):  # type: ignore[type-arg]  # yields itself
+    """How far back changes of sources are followed, and whether windows are read from rows."""
+
+    lookback: int = 3
+    full: bool = False
+
+    def open(self) -> "AnalysisOptions":
+        """The options."""
+        from jetstream_assets.analysis.options import AnalysisOptions  # noqa: PLC0415
+
+        return AnalysisOptions(self.lookback, self.full)
+
+
 def resources(settings: Settings) -> dict[str, object]:
     """All resources of the code location, by the names that assets ask for."""
     return {
@@ -80,6 +94,7 @@ def resources(settings: Settings) -> dict[str, object]:
             strict=settings.strict,
         ),
         "documents": documents_resource(settings),
+        "options": OptionsResource(lookback=settings.lookback, full=settings.full),
     }
 
 

@@ -54,6 +54,16 @@ class Settings(BaseSettings):
     strict: bool = Field(
         default=False, description="Refuse a configuration with unknown keys instead of warning."
     )
+    lookback: int = Field(
+        default=3,
+        ge=0,
+        le=90,
+        description="Days before a date whose sources are read again when they changed.",
+    )
+    full: bool = Field(
+        default=False,
+        description="Compute every window from the sources' rows instead of from daily aggregates.",
+    )
     executor: Executor = Field(Executor.DASK, description="Executor of the assets' steps.")
     shards: int = Field(
         default=4, ge=1, le=64, description="Parts into which the statistics of a run are cut."

@@ -25,7 +25,7 @@ from dagster import (
 from jetstream_assets.orchestration.metadata import statistics_metadata
 from jetstream_assets.orchestration.partitions import BACKFILL, Cell
 from jetstream_assets.orchestration.plan_store import Plans
-from jetstream_assets.orchestration.resources import WarehouseResource
+from jetstream_assets.orchestration.resources import OptionsResource, WarehouseResource
 
 STATISTICS = AssetKey("statistics")
 
@@ -55,14 +55,17 @@ def statistics_asset(partitions: PartitionsDefinition[str], shards: int) -> Asse
 
 def _shard(index: int, count: int) -> OpDefinition:
     @op(name=f"shard_{index}", ins={"plans": In(), "metrics": In(Nothing)})
-    def shard(plans: Plans, warehouse: WarehouseResource) -> list[Any]:
-        """For each plan of the run, one shard's rows and the queries that gave them."""
+    def shard(plans: Plans, warehouse: WarehouseResource, options: OptionsResource) -> list[Any]:
+        """For each cell one shard's rows, or None, and the queries that gave them."""
         from jetstream_assets.analysis.observed import ObservedWarehouse  # noqa: PLC0415
+        from jetstream_assets.analysis.refresh import by_experiment  # noqa: PLC0415
         from jetstream_assets.analysis.statistics import Shard, shard_statistics  # noqa: PLC0415
 
         tables = ObservedWarehouse(warehouse.open())
         return [
-            (shard_statistics(plan, tables, Shard(index, count)), tables.taken()) for plan in plans
+            (Cell(p.slug, p.date), shard_statistics(p, tables, Shard(index, count)), tables.taken())
+            for group in by_experiment(plans, tables, options.open())
+            for p in group
         ]
 
     return shard
@@ -78,21 +81,31 @@ def _store(names: tuple[str, ...]) -> OpDefinition:
         context: AssetExecutionContext,
         plans: Plans,
         warehouse: WarehouseResource,
-        **shards: Any,  # noqa: ANN401  # a shard's rows and queries, for each plan
+        options: OptionsResource,
+        **shards: Any,  # noqa: ANN401  # what the shards returned
     ) -> None:
-        """Put the shards of each plan together and store them as one slice."""
-        import pyarrow as pa  # noqa: PLC0415
-
-        from jetstream_assets.analysis.statistics import store_statistics  # noqa: PLC0415
+        """Put the shards of each cell together and store them as one slice."""
+        from jetstream_assets.analysis.refresh import by_experiment  # noqa: PLC0415
+        from jetstream_assets.analysis.statistics import (  # noqa: PLC0415
+            store_statistics,
+            stored_statistics,
+        )
 
         tables = warehouse.open()
-        for plan, *parts in zip(plans, *shards.values(), strict=True):
-            rows = [rows for rows, _ in parts]
-            asked = [query for _, queries in parts for query in queries]
-            result = store_statistics(plan, tables, rows)
-            metadata = statistics_metadata(result, pa.concat_tables(rows), asked)
-            context.add_asset_metadata(
-                metadata, asset_key=STATISTICS, partition_key=Cell(plan.slug, plan.date).key
-            )
+        found = [{cell: part for cell, *part in shard} for shard in shards.values()]
+        asked = {Cell(plan.slug, plan.date) for plan in plans}
+        for group in by_experiment(plans, tables, options.open()):
+            for plan in group:
+                cell = Cell(plan.slug, plan.date)
+                # A cell that a shard did not meet is one that it found nothing to do for.
+                parts = [shard.get(cell, (None, ())) for shard in found]
+                result = store_statistics(plan, tables, [rows for rows, _ in parts])
+                if cell in asked:
+                    queries = [query for _, queries in parts for query in queries]
+                    stored = stored_statistics(plan, tables)
+                    metadata = statistics_metadata(result, stored, queries)
+                    context.add_asset_metadata(
+                        metadata, asset_key=STATISTICS, partition_key=cell.key
+                    )
 
     return store

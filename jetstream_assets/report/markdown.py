@@ -28,7 +28,7 @@ from jetstream_assets.report.readable import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     import pyarrow as pa
@@ -100,6 +100,20 @@ def statistics_markdown(rows: pa.Table, limit: int) -> str:
         return "No statistics.\n"
     table = _table(_STATISTICS, [_statistics_cells(row) for row in shown[:limit]])
     return _with_rest(table, len(shown) - limit)
+
+
+def scans_markdown(scans: Sequence[Sequence[str]]) -> str:
+    """What was read of each source; each scan is its cells, in the order of the header."""
+    if not scans:
+        return "Nothing was read: every day is stored."
+    header = ("source", "first day", "last day", "days", "states", "rows written", "bytes read")
+    return _table(header, ([escaped(cell) for cell in scan] for scan in scans))
+
+
+def windowed_markdown(reasons: Mapping[str, str]) -> str:
+    """The metrics that are computed from their source's rows, and why."""
+    rows = ([escaped(name), escaped(why)] for name, why in sorted(reasons.items()))
+    return _table(("metric", "computed from rows, since"), rows)
 
 
 def published_markdown(published: Sequence[Published]) -> str:

@@ -39,7 +39,7 @@ class MetricPart:
     """The metrics of one window on one analysis basis.
 
     ``metrics`` have SQL of their own and belong to the basis. ``stored`` holds the states that
-    there are of a source for this window.
+    there are of a source for this window, ``exposures`` the stored rows of an exposure signal.
     """
 
     configuration: AnalysisConfiguration
@@ -47,6 +47,7 @@ class MetricPart:
     basis: AnalysisBasis
     metrics: tuple[Metric, ...]
     stored: Mapping[DataSource, StoredSource] = field(default_factory=dict)
+    exposures: exp.Expr | None = None
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -102,6 +103,8 @@ class MetricPart:
             *(_value(column, values.get(column)) for column in value_columns),
         ).from_(exp.alias_(exp.to_table(self.units_name), sources.UNIT_ALIAS, table=True))
         for relation in relations:
+            if relation.query is None:
+                continue
             is_unit = _column("analysis_id", relation.alias).eq(sources.unit_column("analysis_id"))
             joined = relation.query.subquery(relation.alias)
             query = query.join(joined, on=is_unit, join_type="left")
@@ -124,9 +127,13 @@ class MetricPart:
                 yield _Relation(alias, query, {name: _column(name, alias) for name in own})
 
     def _merged(self, alias: str, stored: StoredSource, names: list[str]) -> _Relation:
-        window = self.planned.due.window
-        query = merged_states(stored, names, self.units_name, self._anchor, window)
-        columns = stored.states.columns
+        window, columns = self.planned.due.window, stored.states.columns
+        # What follows from the unit alone needs no rows.
+        query = (
+            merged_states(stored, names, self.units_name, self._anchor, window)
+            if any(columns[name].states for name in names)
+            else None
+        )
         return _Relation(alias, query, {n: rolled_value(columns[n], alias) for n in names})
 
     def source_queries(self) -> list[exp.Select]:
@@ -146,11 +153,7 @@ class MetricPart:
 
     @property
     def _anchor(self) -> str:
-        """The column of the date from which the window's days are counted."""
-        is_exposures = self.basis == AnalysisBasis.EXPOSURES
-        if is_exposures and self.configuration.exposure_signal is None:
-            return "exposure_date"
-        return "enrollment_date"
+        return anchor_column(self.configuration, self.basis)
 
     @property
     def _last_known(self) -> date:
@@ -162,7 +165,12 @@ class MetricPart:
     def _units_by_signal(self, signal: ExposureSignal) -> exp.Select:
         own = [column for column in self.unit_columns if column not in EXPOSURE_COLUMNS]
         exposed = signal_exposures(
-            self.configuration, signal, ENROLLED, self.planned.due.window, self._last_known
+            self.configuration,
+            signal,
+            ENROLLED,
+            self.planned.due.window,
+            self._last_known,
+            self.exposures,
         )
         is_unit = _column("analysis_id", "exposures").eq(_column("analysis_id", "units"))
         return (
@@ -226,12 +234,19 @@ class MetricPart:
         return [exp.alias_(value, column) for column, value in values.items()]
 
 
+def anchor_column(configuration: AnalysisConfiguration, basis: AnalysisBasis) -> str:
+    """The unit's column of the date from which the days of a window are counted."""
+    if basis == AnalysisBasis.EXPOSURES and configuration.exposure_signal is None:
+        return "exposure_date"
+    return "enrollment_date"
+
+
 @dataclass(frozen=True)
 class _Relation:
-    """One row per unit, joined to the units, and the values that follow from it."""
+    """One row per unit, joined to the units unless None, and the values that follow from it."""
 
     alias: str
-    query: exp.Select
+    query: exp.Select | None
     values: Mapping[str, exp.Expr]
 
 

@@ -46,6 +46,7 @@ def metrics_query(
     without: Collection[tuple[Period, int, AnalysisBasis, str]] = (),
     bases: Sequence[AnalysisBasis] = tuple(AnalysisBasis),
     stored: StoredWindows = _NOTHING_STORED,
+    exposures: exp.Expr | None = None,
 ) -> exp.Select:
     """The metrics of these windows on both analysis bases, one row per unit, window and basis.
 
@@ -65,6 +66,7 @@ def metrics_query(
         bases: The analysis bases to compute.
         stored: The states that there are of each source, for each window; what does not follow
             from them is computed from the sources' rows.
+        exposures: The stored rows of the exposure signal; None to read its source.
 
     Raises:
         QueryError: A snippet cannot be part of a query; `metric_probe` raises it for the culprit.
@@ -79,6 +81,7 @@ def metrics_query(
             basis,
             _metrics(configuration, window, basis, without),
             stored.get(window.due, {}),
+            exposures,
         )
         for window in windows
         for basis in bases

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from jetstream_assets.sql import fragments, sources
+from jetstream_assets.sql.source_states import SourceStates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from jetstream_assets.experiments.windows import AnalysisWindow
-    from jetstream_assets.sql.source_states import NamedState, SourceStates, SplitColumn
+    from jetstream_assets.sql.source_states import NamedState, SplitColumn
 
 _STORED = "s"
 
@@ -105,8 +106,9 @@ def _states(stored: StoredSource, columns: Iterable[str]) -> tuple[NamedState, .
 def _days(parts: Sequence[StatePart], states: Sequence[NamedState]) -> exp.Query:
     """The stored days of all parts, a state that a part does not hold as NULL."""
     selects = [
-        exp.select("analysis_id", "day", *(_stored_state(part, named.name) for named in states))
-        .from_(part.table.copy())
+        exp.select(
+            "analysis_id", "day", *(_stored_state(part, named.name) for named in states)
+        ).from_(part.table.copy())
         for part in parts
         if part.names & {named.name for named in states} or not states
     ]

@@ -21,7 +21,7 @@ from jetstream_assets.experiments.metrics import DataSource
 from jetstream_assets.sql import fragments, sources
 from jetstream_assets.sql.day_slices import undividable
 from jetstream_assets.sql.enrollments import EXPOSURE_COLUMNS, UNIT_COLUMNS
-from jetstream_assets.sql.states import Split, State, Unsplittable, split
+from jetstream_assets.sql.states import Split, State, UnsplittableError, split
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -59,17 +59,25 @@ class SourceStates:
         source: The source.
         columns: The metrics and sanity columns that follow from states, by name.
         windowed: The metrics that must be computed from the source's rows, and why.
+        sanity: Which of both are sanity columns.
     """
 
     source: DataSource
     columns: Mapping[str, SplitColumn]
     windowed: Mapping[str, str]
+    sanity: frozenset[str] = frozenset()
 
     @property
     def states(self) -> tuple[NamedState, ...]:
         """The distinct states, by name."""
         found = {state.name: state for column in self.columns.values() for state in column.states}
         return tuple(found[name] for name in sorted(found))
+
+    def names(self, metrics: Collection[str]) -> frozenset[str]:
+        """The states that some metrics, and all sanity columns, follow from."""
+        known = set(metrics) | {name for name in self.columns if name in self.sanity}
+        found = (self.columns[name].states for name in known if name in self.columns)
+        return frozenset(named.name for states in found for named in states)
 
     def without(self, refused: Mapping[str, str]) -> SourceStates:
         """The same with the columns of these states computed from rows; values are reasons."""
@@ -112,12 +120,13 @@ def source_states(
             windowed[metric.name] = found
         else:
             columns[metric.name] = found
-    for name, found in _split_sanity(*key).items():
+    sanity = _split_sanity(*key)
+    for name, found in sanity.items():
         if isinstance(found, str):
             windowed[name] = found
         else:
             columns[name] = found
-    return SourceStates(source, columns, windowed)
+    return SourceStates(source, columns, windowed, frozenset(sanity))
 
 
 @lru_cache(maxsize=4096)
@@ -137,9 +146,7 @@ def _split_sanity(
 ) -> Mapping[str, SplitColumn | str]:
     try:
         columns = sources.sanity_columns(source, slug, unit)
-        return {
-            name: _split(tree, source, slug, unit, segments) for name, tree in columns.items()
-        }
+        return {name: _split(tree, source, slug, unit, segments) for name, tree in columns.items()}
     except QueryError:
         return {}
 
@@ -157,7 +164,7 @@ def _split(
             [sources.id_column(source, unit)],
             unit_columns=[*UNIT_COLUMNS, *segments, *EXPOSURE_COLUMNS],
         )
-    except Unsplittable as error:
+    except UnsplittableError as error:
         return error.reason
     named = tuple(NamedState(_name(state, source, slug, unit), state) for state in found.states)
     return SplitColumn(found, named)

@@ -30,10 +30,9 @@ def state_scan(
     source: DataSource,
     states: Iterable[NamedState],
     units: exp.Expr,
-    first: date,
-    last: date,
+    days: Sequence[date],
 ) -> exp.Select:
-    """The states of a source's days from first to last, inclusive, one row a unit and day.
+    """The states of a source on some days, one row a unit and day.
 
     Rows count from the unit's enrollment date on; on that date only those that the guard lets pass.
 
@@ -42,16 +41,19 @@ def state_scan(
         source: Whose rows.
         states: What to compute.
         units: A relation with one row a unit: analysis_id, branch, enrollment_date.
-        first: First day.
-        last: Last day.
+        days: At least one, ascending.
     """
     day = sources.day(source)
     is_enrolled = exp.GTE(this=day.copy(), expression=sources.unit_column("enrollment_date"))
     query = _joined(configuration, source, states, units, [is_enrolled])
     own_day = exp.cast(day, exp.DType.DATE)
+    conditions = [fragments.between_dates(day.copy(), days[0], days[-1])]
+    if len(days) <= (days[-1] - days[0]).days:
+        listed = [fragments.date_literal(one) for one in days]
+        conditions.append(exp.In(this=own_day.copy(), expressions=listed))
     return (
         query.select(exp.alias_(own_day, "day"))
-        .where(fragments.between_dates(day.copy(), first, last))
+        .where(*conditions)
         .group_by(sources.unit_column("analysis_id"), own_day.copy())
     )
 

@@ -1,0 +1,80 @@
+"""`jetstream plan`: what a run would compute, reuse and scan, and why, before anything runs.
+
+Belongs here: the command's options and its table. Does not: finding it out (`analysis.forecast`),
+which cells are selected (`request`).
+"""
+
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jetstream_assets.cli.console import console, errors, readable_errors
+from jetstream_assets.cli.request import asked_cells
+from jetstream_assets.cli.run import DAY
+from jetstream_assets.config.planning import open_planner
+from jetstream_assets.errors import WarehouseError
+from jetstream_assets.orchestration.resources import WarehouseResource
+from jetstream_assets.report.forecast_table import ForecastRow, forecast_table
+
+EPILOG = """[bold]Example[/bold]
+
+jetstream plan --config metric-hub --experiments experiments.json --warehouse data
+--slug my-experiment --all-dates"""
+
+
+def plan(
+    *,
+    config: Annotated[
+        str, typer.Option(help="Directory or git repository (path or URL) with the TOML files.")
+    ],
+    experiments: Annotated[
+        str, typer.Option(help="JSON file or URL with the experiments' records.")
+    ],
+    warehouse: Annotated[
+        Path, typer.Option(help="Folder of Parquet tables: <dataset>/<table>/*.parquet.")
+    ],
+    slug: Annotated[
+        list[str] | None, typer.Option(help="Only this experiment; may be given several times.")
+    ] = None,
+    date: Annotated[datetime | None, typer.Option(help="This date.", **DAY)] = None,
+    from_: Annotated[
+        datetime | None, typer.Option("--from", help="First of several dates.", **DAY)
+    ] = None,
+    to: Annotated[
+        datetime | None, typer.Option("--to", help="Last of several dates, inclusive.", **DAY)
+    ] = None,
+    all_dates: Annotated[
+        bool, typer.Option("--all-dates", help="Every date from launch to end, or to yesterday.")
+    ] = False,
+    ref: Annotated[
+        str | None, typer.Option(help="Branch, tag or commit of a configuration repository.")
+    ] = None,
+    lookback: Annotated[
+        int, typer.Option(help="Days before a date whose changed sources are read again.", min=0)
+    ] = 3,
+    reused: Annotated[
+        bool, typer.Option("--reused", help="Also list what would be reused.")
+    ] = False,
+) -> None:
+    """Say what a run would compute, what it would reuse, and why. Nothing is computed or written.
+
+    Days and rows are what the sources would be scanned for.
+    """
+    from jetstream_assets.analysis.forecast import forecast  # noqa: PLC0415  # loads sqlglot
+    from jetstream_assets.analysis.options import AnalysisOptions  # noqa: PLC0415
+
+    with readable_errors():
+        if not warehouse.is_dir():
+            raise WarehouseError(f"There is no folder {warehouse}. Check --warehouse.")
+        planner = open_planner(experiments, config, ref=ref)
+        request = asked_cells(planner, slug or [], date, from_, to, all_dates=all_dates).runnable()
+        for left_out in request.excluded:
+            errors.print(f"left out: {left_out.slug}: {left_out.reason}", markup=False)
+        plans = [planner.plan(cell.slug, cell.date) for cell in request.cells]
+        tables = WarehouseResource(root=str(warehouse)).open()
+        options = AnalysisOptions(lookback=lookback)
+        told = [ForecastRow(**asdict(found)) for found in forecast(plans, tables, options)]
+        console.print(forecast_table(told, with_reused=reused))
