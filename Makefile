@@ -7,7 +7,7 @@ export DAGSTER_HOME := $(STATE)/dagster_home
 DEMO := $(STATE)/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick dev lint bench bench-statistics clean
+.PHONY: help demo test test-quick dev lint bench bench-statistics bench-incremental clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,9 @@ bench: .venv/.synced  ## the benchmarks, written to benchmarks/results
 bench-statistics: .venv/.synced  ## the statistics side by side with mozanalysis, then up to 10 million units
 	@$(BIN)/python benchmarks/bench_statistics.py
 	@$(BIN)/python benchmarks/bench_statistics.py --scale
+
+bench-incremental: .venv/.synced  ## a 60-day experiment day by day and as one backfill, against single-window queries
+	@$(BIN)/python benchmarks/bench_incremental.py
 
 clean:  ## remove the environment, the demo and the local instance
 	@rm -rf .venv .jetstream
