@@ -19,11 +19,11 @@ from jetstream_assets.analysis import source_days
 from jetstream_assets.analysis.slices import cell_slice, provenance
 from jetstream_assets.analysis.stage import StageResult
 from jetstream_assets.experiments.configuration import AnalysisConfiguration
-from jetstream_assets.experiments.plan import (
-    AnalysisPlan,
+from jetstream_assets.experiments.fingerprints import (
     enrollment_events_fingerprint,
     exposure_events_fingerprint,
 )
+from jetstream_assets.experiments.plan import AnalysisPlan
 from jetstream_assets.sql.enrollment_events import enrollment_event_range
 from jetstream_assets.sql.event_days import (
     EventSource,

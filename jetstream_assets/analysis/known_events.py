@@ -21,7 +21,7 @@ from jetstream_assets.analysis.event_days import (
 )
 from jetstream_assets.errors import QueryError
 from jetstream_assets.experiments.failures import Failure
-from jetstream_assets.experiments.plan import enrollments_fingerprint
+from jetstream_assets.experiments.fingerprints import enrollments_fingerprint
 from jetstream_assets.sql.enrollments import StoredEvents
 from jetstream_assets.warehouse.base import Written
 

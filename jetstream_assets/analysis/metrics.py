@@ -29,8 +29,9 @@ from jetstream_assets.analysis.stage import StageResult, store_failures, stored_
 from jetstream_assets.errors import QueryError
 from jetstream_assets.experiments.configuration import AnalysisConfiguration
 from jetstream_assets.experiments.failures import Failure, Stage
+from jetstream_assets.experiments.fingerprints import windows_fingerprint
 from jetstream_assets.experiments.metrics import AnalysisBasis, DataSource, Metric
-from jetstream_assets.experiments.plan import AnalysisPlan, PlannedWindow, windows_fingerprint
+from jetstream_assets.experiments.plan import AnalysisPlan, PlannedWindow
 from jetstream_assets.sql import sources
 from jetstream_assets.sql.metrics import metric_probe, metrics_query
 from jetstream_assets.warehouse.base import Provenance, Warehouse

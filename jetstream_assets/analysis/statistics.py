@@ -25,7 +25,7 @@ from jetstream_assets.analysis.slices import (
 )
 from jetstream_assets.analysis.stage import StageResult
 from jetstream_assets.analysis.statistics_table import ROW_ORDER
-from jetstream_assets.experiments.plan import statistics_fingerprint
+from jetstream_assets.experiments.fingerprints import statistics_fingerprint
 from jetstream_assets.warehouse.tables import STATISTICS_SCHEMA, ResultTable
 
 if TYPE_CHECKING:

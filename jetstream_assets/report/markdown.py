@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from jetstream_assets.experiments.plan import (
+from jetstream_assets.experiments.fingerprints import (
     enrollments_fingerprint,
     statistics_fingerprint,
     windows_fingerprint,

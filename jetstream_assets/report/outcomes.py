@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from jetstream_assets.experiments.failures import Failure, Stage
+from jetstream_assets.experiments.fingerprints import statistics_fingerprint
 from jetstream_assets.experiments.metrics import AnalysisBasis
-from jetstream_assets.experiments.plan import statistics_fingerprint
 from jetstream_assets.experiments.windows import Period
 from jetstream_assets.report.cells import CellOutcome
 from jetstream_assets.warehouse.tables import DEFAULT_DATASET, ResultTable, Slice

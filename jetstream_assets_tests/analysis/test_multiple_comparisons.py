@@ -7,8 +7,9 @@ import pytest
 
 from jetstream_assets.analysis.multiple_comparisons import with_adjusted_p_values
 from jetstream_assets.experiments.experiment import Branch
+from jetstream_assets.experiments.fingerprints import statistics_fingerprint
 from jetstream_assets.experiments.hypotheses import Correction, MultipleComparisons
-from jetstream_assets.experiments.plan import make_plan, statistics_fingerprint
+from jetstream_assets.experiments.plan import make_plan
 from jetstream_assets.experiments.windows import Period
 from jetstream_assets_tests.builders import make_configuration, make_experiment, make_summary
 from jetstream_assets_tests.report.rows import statistics_rows

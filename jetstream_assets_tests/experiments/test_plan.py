@@ -11,14 +11,13 @@ from pydantic import TypeAdapter
 from jetstream_assets.experiments.configuration import EnrollmentsQueryType
 from jetstream_assets.experiments.experiment import Branch
 from jetstream_assets.experiments.failures import Refusal, RefusalKind
-from jetstream_assets.experiments.metrics import AnalysisBasis, Segment, SegmentDataSource
-from jetstream_assets.experiments.plan import (
-    AnalysisPlan,
+from jetstream_assets.experiments.fingerprints import (
     enrollments_fingerprint,
-    make_plan,
     statistics_fingerprint,
     windows_fingerprint,
 )
+from jetstream_assets.experiments.metrics import AnalysisBasis, Segment, SegmentDataSource
+from jetstream_assets.experiments.plan import AnalysisPlan, make_plan
 from jetstream_assets.experiments.windows import Period
 from jetstream_assets_tests.builders import (
     adjusted,

@@ -8,14 +8,13 @@ import pytest
 from jetstream_assets.experiments.configuration import AnalysisConfiguration, PeriodSummaries
 from jetstream_assets.experiments.experiment import Branch, Experiment
 from jetstream_assets.experiments.failures import Failure, Refusal, RefusalKind, Stage
-from jetstream_assets.experiments.metrics import AnalysisBasis, DataSource, Metric, Summary
-from jetstream_assets.experiments.plan import (
-    AnalysisPlan,
+from jetstream_assets.experiments.fingerprints import (
     enrollments_fingerprint,
-    make_plan,
     statistics_fingerprint,
     windows_fingerprint,
 )
+from jetstream_assets.experiments.metrics import AnalysisBasis, DataSource, Metric, Summary
+from jetstream_assets.experiments.plan import AnalysisPlan, make_plan
 from jetstream_assets.experiments.windows import Period
 from jetstream_assets.report.markdown import (
     escaped,
