@@ -1,4 +1,4 @@
-"""Which units are known by a date, and the digest by which others would be noticed.
+"""Which units and exposures are known by a date, and the digests by which others would be noticed.
 
 Belongs here: what a scan of a source's days joins with. Does not: computing the enrollments
 (`enrollments`), reading their events (`event_days`).
@@ -12,7 +12,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jetstream_assets.analysis.event_days import digests, enrollment_event_days
+from jetstream_assets.analysis.event_days import (
+    digests,
+    enrollment_event_days,
+    exposure_event_days,
+)
 from jetstream_assets.analysis.slices import enrollment_slice
 from jetstream_assets.warehouse.tables import ResultTable
 
@@ -55,3 +59,15 @@ def units_marks(
         return digests(enrollment_event_days(plan), warehouse, untils)
     stored = warehouse.provenance(enrollment_slice(plan, ResultTable.ENROLLMENTS))
     return dict.fromkeys(untils, stored.fingerprint if stored else "")
+
+
+def exposures_mark(plan: AnalysisPlan, warehouse: Warehouse) -> str:
+    """The digest of everything that decides which exposures are known by the plan's date.
+
+    The enrollments tell of exposures up to the last enrollment date; a window looks through the
+    rows of an exposure signal anew, which may come later.
+
+    Raises:
+        QueryError: The exposure signal cannot be part of a query.
+    """
+    return digests(exposure_event_days(plan), warehouse, [plan.date])[plan.date]

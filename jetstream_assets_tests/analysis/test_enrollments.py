@@ -15,7 +15,12 @@ from sqlglot import exp
 
 from jetstream_assets.analysis.enrollments import compute_enrollments, ensure_enrollments
 from jetstream_assets.analysis.event_days import enrollment_event_days, exposure_event_days
-from jetstream_assets.analysis.known_units import known_units, units_mark, units_marks
+from jetstream_assets.analysis.known_units import (
+    exposures_mark,
+    known_units,
+    units_mark,
+    units_marks,
+)
 from jetstream_assets.analysis.options import AnalysisOptions
 from jetstream_assets.experiments.metrics import AnalysisBasis
 from jetstream_assets.experiments.plan import make_plan
@@ -165,6 +170,25 @@ def test_the_digest_of_units_moves_with_days_up_to_the_date_alone(laboratory: _L
     laboratory.compute(plan.date)
     after = units_marks(plan, laboratory.warehouse, days)
     assert [day for day in days if before[day] != after[day]] == [d for d in days if d >= changed]
+
+
+def test_the_digest_of_exposures_moves_with_days_after_enrollment_too(
+    laboratory: _Laboratory,
+) -> None:
+    on = LAST + timedelta(days=6)
+    source = replace(cases.SIGNAL.data_source, from_expression="`mozdata.telemetry.events`")
+    source = replace(source, client_id_column="client_id", submission_date_column="submission_date")
+    late = replace(
+        cases.SIGNAL, data_source=source, select_expression="TRUE", window_end=30, window_start=0
+    )
+    plan = make_plan(replace(PLAIN, exposure_signal=late), on)
+    compute_enrollments(plan, laboratory.warehouse)
+    before = exposures_mark(plan, laboratory.warehouse)
+    units = units_mark(plan, laboratory.warehouse, on)
+    laboratory.add_late_event(on - timedelta(days=1))
+    compute_enrollments(plan, laboratory.warehouse)
+    assert exposures_mark(plan, laboratory.warehouse) != before
+    assert units_mark(plan, laboratory.warehouse, on) == units
 
 
 def test_units_of_a_custom_query_are_those_of_its_enrollments(laboratory: _Laboratory) -> None:
