@@ -8,7 +8,7 @@ days as a relation. Does not: the queries (`sql.event_days`), when a day counts 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from jetstream_assets.analysis import source_days
 from jetstream_assets.analysis.slices import cell_slice, provenance
-from jetstream_assets.analysis.stage import StageResult
+from jetstream_assets.analysis.source_days import StoredDay
 from jetstream_assets.experiments.configuration import AnalysisConfiguration
 from jetstream_assets.experiments.fingerprints import (
     enrollment_events_fingerprint,
@@ -34,13 +34,26 @@ from jetstream_assets.sql.event_days import (
     exposure_days,
     exposure_source,
 )
+from jetstream_assets.warehouse.base import Written
 from jetstream_assets.warehouse.tables import ResultTable, Slice, slices_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from jetstream_assets.warehouse.base import SourceDay, Warehouse
 
-    from jetstream_assets.analysis.source_days import StoredDay
-    from jetstream_assets.warehouse.base import Warehouse
+
+@dataclass(frozen=True)
+class ReadDays:
+    """What is stored of one kind of events after what was missing has been read.
+
+    Args:
+        stored: What is remembered of the stored days, needed or not.
+        written: What had to be read.
+        warnings: Sentences on changes that were not followed.
+    """
+
+    stored: Mapping[date, StoredDay]
+    written: tuple[Written, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,15 +65,15 @@ class EventDays:
         table: Where the days are stored.
         days: The days, ascending, none after the plan's date.
         fingerprint: Digest of what is asked of the source.
-        source: The table of the events.
-        query: The events of first to last day, inclusive.
+        source: The table of the events, for a configuration.
+        query: The events of first to last day, inclusive, for a configuration.
     """
 
     plan: AnalysisPlan
     table: ResultTable
     days: tuple[date, ...]
     fingerprint: str
-    source: EventSource
+    source: Callable[[AnalysisConfiguration], EventSource]
     query: Callable[[AnalysisConfiguration, date, date], exp.Select]
 
     @property
@@ -73,30 +86,34 @@ class EventDays:
         like = self._like
         return source_days.read(warehouse, like.table, like.experiment, like.dataset, like.part)
 
-    def read_missing(self, warehouse: Warehouse, lookback: int) -> StageResult:
+    def read_missing(self, warehouse: Warehouse, lookback: int) -> ReadDays:
         """Read the days that are not stored, or changed within the lookback, in one scan.
 
         Raises:
             QueryError: The events cannot be read; what was stored before stays.
         """
         if not self.days:
-            return StageResult()
+            return ReadDays({})
         stored, on = self.stored(warehouse), self.plan.date
-        now = warehouse.source_days(
-            self.source.relation, self.source.day, self.days[0], self.days[-1]
-        )
+        source = self.source(self.plan.settled)
+        now = warehouse.source_days(source.relation, source.day, self.days[0], self.days[-1])
         missing = source_days.stale(stored, now, self.days, self.fingerprint, on, lookback)
         kept = [day for day in self.days if day not in set(missing)]
-        warnings = source_days.older_changes(stored, now, kept, self.source.name, on, lookback)
+        warnings = source_days.older_changes(stored, now, kept, source.name, on, lookback)
         if not missing:
-            return StageResult(warnings=warnings)
+            return ReadDays(stored, warnings=warnings)
+        written = self._read(warehouse, missing, now)
+        return ReadDays(self.stored(warehouse), (written,), warnings)
+
+    def _read(
+        self, warehouse: Warehouse, missing: Sequence[date], now: Mapping[date, SourceDay]
+    ) -> Written:
         origin = replace(
             provenance(self.plan, self.fingerprint), details=source_days.encoded(missing, now)
         )
         targets = {day: replace(self._like, date=day) for day in missing}
         query = self.query(self.plan.settled, missing[0], missing[-1])
-        written = warehouse.replace_days(targets, query, origin)
-        return StageResult((written,), warnings=warnings)
+        return warehouse.replace_days(targets, query, origin)
 
     @property
     def _like(self) -> Slice:
@@ -104,41 +121,34 @@ class EventDays:
 
 
 def enrollment_event_days(plan: AnalysisPlan) -> EventDays:
-    """The days that decide who had enrolled by the plan's date; only of a folded configuration.
-
-    Raises:
-        QueryError: The type of events does not name the analysis unit.
-    """
+    """The days that decide who had enrolled by the plan's date; only of a folded configuration."""
     first, last = enrollment_event_range(plan.settled)
     return EventDays(
         plan,
         ResultTable.ENROLLMENT_EVENTS,
         dates(first, min(last, plan.date)),
         enrollment_events_fingerprint(plan.settled),
-        enrollment_source(plan.settled),
+        enrollment_source,
         enrollment_days,
     )
 
 
 def exposure_event_days(plan: AnalysisPlan) -> EventDays:
-    """The days that decide who had been exposed by the plan's date, in any window.
-
-    Raises:
-        QueryError: The exposure signal cannot be part of a query.
-    """
+    """The days that decide who had been exposed by the plan's date, in any window."""
     return EventDays(
         plan,
         ResultTable.EXPOSURE_EVENTS,
         dates(*exposure_day_range(plan.settled, plan.date)),
         exposure_events_fingerprint(plan.settled),
-        exposure_source(plan.settled),
+        exposure_source,
         exposure_days,
     )
 
 
-def digests(events: EventDays, warehouse: Warehouse, untils: Sequence[date]) -> dict[date, str]:
+def digests(
+    events: EventDays, stored: Mapping[date, StoredDay], untils: Sequence[date]
+) -> dict[date, str]:
     """For each date the digest of what the needed days up to it, inclusive, were read from."""
-    stored = events.stored(warehouse)
     days = [day for day in events.days if day in stored]
     digest, found = hashlib.sha256(), {}
     for until in sorted(untils):

@@ -100,11 +100,11 @@ def _read(
     last = plan.experiment.timeline.last_enrollment_date
     try:
         days = days_of(plan)
-        result = days.read_missing(warehouse, options.lookback)
+        read = days.read_missing(warehouse, options.lookback)
     except QueryError as error:
         return _Kind(digest="refused", failures=(failed(plan, error),))
-    digest = digests(days, warehouse, [last])[last]
-    return _Kind(days.relation, digest, result.written, warnings=result.warnings)
+    digest = digests(days, read.stored, [last])[last]
+    return _Kind(days.relation, digest, read.written, warnings=read.warnings)
 
 
 def _digest(*parts: str) -> str:

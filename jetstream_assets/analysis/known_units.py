@@ -56,7 +56,8 @@ def units_marks(
     once, that of the enrollments. The enrollments have been made sure of before.
     """
     if plan.settled.is_folded:
-        return digests(enrollment_event_days(plan), warehouse, untils)
+        events = enrollment_event_days(plan)
+        return digests(events, events.stored(warehouse), untils)
     stored = warehouse.provenance(enrollment_slice(plan, ResultTable.ENROLLMENTS))
     return dict.fromkeys(untils, stored.fingerprint if stored else "")
 
@@ -66,8 +67,6 @@ def exposures_mark(plan: AnalysisPlan, warehouse: Warehouse) -> str:
 
     The enrollments tell of exposures up to the last enrollment date; a window looks through the
     rows of an exposure signal anew, which may come later.
-
-    Raises:
-        QueryError: The exposure signal cannot be part of a query.
     """
-    return digests(exposure_event_days(plan), warehouse, [plan.date])[plan.date]
+    events = exposure_event_days(plan)
+    return digests(events, events.stored(warehouse), [plan.date])[plan.date]

@@ -10,6 +10,7 @@ answered by a warehouse: the cell that asked stores it as its reason.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from sqlglot import exp
@@ -79,9 +80,9 @@ def parse_column_path(text: str, table: str, what: str) -> exp.Expr:
 
 def template(text: str, **values: exp.Expr) -> exp.Select:
     """A SELECT of this package's own, with trees in the places of its ``:name`` placeholders."""
-    select = _parsed(text, None, exp.Select, "a built-in query", "one SELECT")
-    # Copied, since a value that is used twice would be one node with two parents.
-    filled = cast("exp.Select", exp.replace_placeholders(select, **values).copy())
+    # Filling copies what was parsed. The result is copied once more, since a value that is used
+    # twice would be one node with two parents.
+    filled = cast("exp.Select", exp.replace_placeholders(_built_in(text), **values).copy())
     # A placeholder in FROM is a table's name to the parser, so a table is now in a table.
     for outer in list(filled.find_all(exp.Table)):
         if isinstance(outer.this, exp.Table):
@@ -89,6 +90,11 @@ def template(text: str, **values: exp.Expr) -> exp.Select:
             inner.set("alias", outer.args.get("alias"))
             outer.replace(inner)
     return filled
+
+
+@lru_cache(maxsize=128)
+def _built_in(text: str) -> exp.Select:
+    return _parsed(text, None, exp.Select, "a built-in query", "one SELECT")
 
 
 def name(text: str) -> exp.Identifier:
