@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from jetstream_assets.analysis.enrollments import available_bases, computable, ensure_enrollments
 from jetstream_assets.analysis.options import DEFAULT_OPTIONS, AnalysisOptions
-from jetstream_assets.analysis.slices import cell_slice
+from jetstream_assets.analysis.slices import cell_slice, enrollment_slice
+from jetstream_assets.analysis.stage import StageResult
 from jetstream_assets.analysis.state_catalogue import Catalogue, chosen_parts, read_catalogue
 from jetstream_assets.analysis.state_reading import ReadSource, StateReading
 from jetstream_assets.analysis.state_spans import EarlierDays, ObservedDays, Span
@@ -29,7 +30,7 @@ from jetstream_assets.experiments.plan import AnalysisPlan, PlannedWindow
 from jetstream_assets.sql.rollup import StoredSource
 from jetstream_assets.sql.source_states import SourceStates, states_by_source
 from jetstream_assets.warehouse.base import Warehouse
-from jetstream_assets.warehouse.tables import ResultTable
+from jetstream_assets.warehouse.tables import ResultTable, Slice
 
 if TYPE_CHECKING:
     from jetstream_assets.analysis.state_reading import SourceScan
@@ -42,10 +43,14 @@ class DailyAggregates:
     Args:
         observed: The days since the first enrollment date, by source.
         earlier: The days before enrollment, as one slice a source.
+        enrolled: What making sure of the enrollments did.
+        enrollments: Their slice.
     """
 
     observed: Mapping[DataSource, ReadSource]
     earlier: Mapping[DataSource, ReadSource]
+    enrolled: StageResult
+    enrollments: Slice
 
     @property
     def scans(self) -> tuple[SourceScan, ...]:
@@ -62,12 +67,19 @@ class DailyAggregates:
         """The metrics that are computed from their source's rows, and why."""
         return {name: why for read in self._all for name, why in read.states.windowed.items()}
 
-    def stored(self, plan: AnalysisPlan, planned: PlannedWindow) -> dict[DataSource, StoredSource]:
-        """What a window of a cell is rolled up from, by source."""
+    def stored(
+        self, plan: AnalysisPlan, windows: Sequence[PlannedWindow]
+    ) -> dict[DataSource, StoredSource]:
+        """What windows of a cell are rolled up from, by source.
+
+        All of the windows lie before enrollment, or all after it.
+        """
+        metrics = {name for planned in windows for name in planned.metrics}
         found = {}
-        for source, read in self._of(planned).items():
-            names = read.states.names(planned.metrics)
-            parts = chosen_parts(_days(read, plan, planned), read.slices, names)
+        for source, read in self._of(windows[0]).items():
+            names = read.states.names(metrics)
+            days = {day for planned in windows for day in _days(read, plan, planned)}
+            parts = chosen_parts(sorted(days), read.slices, names)
             found[source] = StoredSource(read.states, parts)
         return found
 
@@ -124,7 +136,8 @@ def compute_daily_aggregates(
     observed = reading.read(ObservedDays(plan, known, warehouse))
     covered = next((p for p in due if p.preenrollment), None)
     earlier = reading.read(EarlierDays(covered, known, warehouse, bases)) if covered else {}
-    return DailyAggregates(observed, earlier)
+    enrollments = enrollment_slice(plan, ResultTable.ENROLLMENTS)
+    return DailyAggregates(observed, earlier, replace(enrolled, written=()), enrollments)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from jetstream_assets.experiments.windows import Period
-    from jetstream_assets.sql.rollup import StoredSource
 
 # Told in the place of what was read of days where a slice was computed from the sources' rows.
 FROM_ROWS = "rows"
@@ -69,13 +68,13 @@ def compute_metrics(
     """
     if not plan.windows:
         return StageResult(note=plan.note)
-    enrolled = ensure_enrollments(plan, warehouse, options)
+    if aggregates is None:
+        aggregates = compute_daily_aggregates([plan], warehouse, options)
+    enrolled = _enrolled(plan, warehouse, options, aggregates)
     bases = available_bases(enrolled.failures)
     if not bases:
         return _give_up(plan, warehouse, enrolled.failures)
     known = computable(plan.settled, enrolled.failures)
-    if aggregates is None:
-        aggregates = compute_daily_aggregates([plan], warehouse, options)
     parts = [
         _Computation(plan, warehouse, known, bases, windows, aggregates).ensure(*slices)
         for windows, slices in _wanted(plan)
@@ -85,6 +84,19 @@ def compute_metrics(
         reused=enrolled.reused + tuple(s for part in parts for s in part.reused),
         failures=enrolled.failures + tuple(f for part in parts for f in part.failures),
     )
+
+
+def _enrolled(
+    plan: AnalysisPlan,
+    warehouse: Warehouse,
+    options: AnalysisOptions,
+    aggregates: DailyAggregates | None,
+) -> StageResult:
+    """Make sure of the enrollments, unless that was done when the days were looked up."""
+    own = enrollment_slice(plan, ResultTable.ENROLLMENTS)
+    if aggregates is not None and aggregates.enrollments == own:
+        return aggregates.enrolled
+    return ensure_enrollments(plan, warehouse, options)
 
 
 def _give_up(plan: AnalysisPlan, warehouse: Warehouse, reasons: tuple[Failure, ...]) -> StageResult:
@@ -241,12 +253,9 @@ class _Computation:
             self._enrollments,
             without=_left_out(failures),
             bases=self.bases,
-            stored={w.due: self._stored(w) for w in self.windows},
+            stored=self.aggregates.stored(self.plan, self.windows) if self.aggregates else {},
             exposures=self._exposures,
         )
-
-    def _stored(self, window: PlannedWindow) -> dict[DataSource, StoredSource]:
-        return {} if self.aggregates is None else self.aggregates.stored(self.plan, window)
 
     @property
     def _exposures(self) -> exp.Expr | None:

@@ -1,15 +1,12 @@
 """One window on one basis: its units, and for each of them the values of every data source.
 
 Belongs here: the units of a part, the rows that count for them, the part's columns. Does not:
-stacking parts to one relation (`metrics`), merging stored days (`rollup`).
-
-A metric's value follows from stored states where there are any, else from the source's rows.
+stacking parts to one relation (`metrics`), values that follow from stored days (`rolled_metrics`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -22,10 +19,9 @@ from jetstream_assets.experiments.plan import PlannedWindow
 from jetstream_assets.sql import fragments, sources
 from jetstream_assets.sql.enrollments import EXPOSURE_COLUMNS, UNIT_COLUMNS
 from jetstream_assets.sql.exposures import signal_exposures
-from jetstream_assets.sql.rollup import StoredSource, merged_states, rolled_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable
     from datetime import date
 
     from jetstream_assets.experiments.metrics import ExposureSignal
@@ -38,15 +34,14 @@ ENROLLED = "jetstream_enrolled"
 class MetricPart:
     """The metrics of one window on one analysis basis.
 
-    ``metrics`` have SQL of their own and belong to the basis. ``stored`` holds the states that
-    there are of a source for this window, ``exposures`` the stored rows of an exposure signal.
+    ``metrics`` have SQL of their own and belong to the basis. ``exposures`` holds the stored rows
+    of an exposure signal; None to read its source.
     """
 
     configuration: AnalysisConfiguration
     planned: PlannedWindow
     basis: AnalysisBasis
     metrics: tuple[Metric, ...]
-    stored: Mapping[DataSource, StoredSource] = field(default_factory=dict)
     exposures: exp.Expr | None = None
 
     @property
@@ -81,7 +76,7 @@ class MetricPart:
         if complete_by is None:
             return units
         last = complete_by - timedelta(days=self.planned.due.window.end)
-        anchor = exp.column(self._anchor)
+        anchor = exp.column(self.anchor)
         return units.where(exp.LTE(this=anchor, expression=fragments.date_literal(last)))
 
     def _units_of_basis(self) -> exp.Select:
@@ -94,47 +89,48 @@ class MetricPart:
         return units.where(exp.not_(exp.column("exposure_date").is_(exp.null())))
 
     def rows(self, value_columns: Iterable[str]) -> exp.Select:
-        """One row per unit: its columns, the window's, and the values in the order given."""
-        relations = list(self._relations())
-        values = {name: value for relation in relations for name, value in relation.values.items()}
+        """One row per unit: its columns, the window's, and the values in the order given.
+
+        The values are computed from the sources' rows.
+        """
+        relations = {
+            f"source_{number}": self.source_query(source)
+            for number, source in enumerate(self.sources)
+        }
+        values = {
+            name: _column(name, alias)
+            for alias, query in relations.items()
+            for name in query.named_selects[1:]
+        }
         query = exp.select(
             *(_column(column, sources.UNIT_ALIAS) for column in self.unit_columns),
-            *self._window_columns(),
-            *(_value(column, values.get(column)) for column in value_columns),
+            *self.window_columns(),
+            *(value_column(column, values.get(column)) for column in value_columns),
         ).from_(exp.alias_(exp.to_table(self.units_name), sources.UNIT_ALIAS, table=True))
-        for relation in relations:
-            if relation.query is None:
-                continue
-            is_unit = _column("analysis_id", relation.alias).eq(sources.unit_column("analysis_id"))
-            joined = relation.query.subquery(relation.alias)
-            query = query.join(joined, on=is_unit, join_type="left")
+        for alias, relation in relations.items():
+            is_unit = _column("analysis_id", alias).eq(sources.unit_column("analysis_id"))
+            joined = relation.subquery(alias, copy=False)
+            query = query.join(joined, on=is_unit, join_type="left", copy=False)
         return query
 
-    def _relations(self) -> Iterator[_Relation]:
-        """What the values come from: merged states and, for what is left, rows of the source."""
-        for number, (source, metrics) in enumerate(self._by_source.items()):
-            stored = self.stored.get(source)
-            rolled = stored.usable if stored else frozenset()
-            names = [*(metric.name for metric in metrics), *self._sanity(source)]
-            if stored and rolled & set(names):
-                yield self._merged(f"merged_{number}", stored, [n for n in names if n in rolled])
-            left = [metric for metric in metrics if metric.name not in rolled]
-            sanity = {n: tree for n, tree in self._sanity(source).items() if n not in rolled}
-            if left or sanity:
-                query = self._source_query(source, left, sanity)
-                alias = f"source_{number}"
-                own = query.named_selects[1:]
-                yield _Relation(alias, query, {name: _column(name, alias) for name in own})
+    @property
+    def sources(self) -> tuple[DataSource, ...]:
+        """The sources of the part's metrics, by name."""
+        return tuple(self._by_source)
 
-    def _merged(self, alias: str, stored: StoredSource, names: list[str]) -> _Relation:
-        window, columns = self.planned.due.window, stored.states.columns
-        # What follows from the unit alone needs no rows.
-        query = (
-            merged_states(stored, names, self.units_name, self._anchor, window)
-            if any(columns[name].states for name in names)
-            else None
-        )
-        return _Relation(alias, query, {n: rolled_value(columns[n], alias) for n in names})
+    def source_columns(self, source: DataSource) -> tuple[str, ...]:
+        """The metrics and sanity columns of a source."""
+        metrics = (metric.name for metric in self._by_source.get(source, ()))
+        return (*metrics, *(self._sanity(source) if source in self._by_source else ()))
+
+    def source_query(self, source: DataSource, without: Collection[str] = ()) -> exp.Select:
+        """One row per unit: analysis_id, sanity columns and metrics, from the source's rows.
+
+        ``without`` are columns that are left out.
+        """
+        metrics = [m for m in self._by_source[source] if m.name not in without]
+        sanity = {n: tree for n, tree in self._sanity(source).items() if n not in without}
+        return self._source_query(source, metrics, sanity)
 
     def source_queries(self) -> list[exp.Select]:
         """For each data source one row per unit: analysis_id and its metrics, from its rows."""
@@ -152,7 +148,8 @@ class MetricPart:
         return dict(sorted(found.items(), key=lambda item: item[0].name))
 
     @property
-    def _anchor(self) -> str:
+    def anchor(self) -> str:
+        """The unit's column of the date from which the window's days are counted."""
         return anchor_column(self.configuration, self.basis)
 
     @property
@@ -210,7 +207,7 @@ class MetricPart:
         experiment = self.configuration.experiment
         day = sources.day(source)
         first, last = experiment.timeline.data_range(window)
-        anchor = sources.unit_column(self._anchor)
+        anchor = sources.unit_column(self.anchor)
         guard = sources.enrollment_day_guard(source, experiment.slug)
         return [
             fragments.between_dates(day, first, last),
@@ -222,7 +219,8 @@ class MetricPart:
         experiment = self.configuration.experiment
         return sources.sanity_columns(source, experiment.slug, experiment.analysis_unit)
 
-    def _window_columns(self) -> list[exp.Expr]:
+    def window_columns(self) -> list[exp.Expr]:
+        """The window, the basis, and whether units may still come."""
         due = self.planned.due
         values = {
             "period": fragments.text_literal(due.period),
@@ -230,6 +228,7 @@ class MetricPart:
             "window_start": fragments.int64(due.window.start),
             "window_end": fragments.int64(due.window.end),
             "analysis_basis": fragments.text_literal(self.basis),
+            "is_provisional": exp.convert(self.planned.complete_by is not None),
         }
         return [exp.alias_(value, column) for column, value in values.items()]
 
@@ -241,16 +240,8 @@ def anchor_column(configuration: AnalysisConfiguration, basis: AnalysisBasis) ->
     return "enrollment_date"
 
 
-@dataclass(frozen=True)
-class _Relation:
-    """One row per unit, joined to the units unless None, and the values that follow from it."""
-
-    alias: str
-    query: exp.Select | None
-    values: Mapping[str, exp.Expr]
-
-
-def _value(column: str, value: exp.Expr | None) -> exp.Expr:
+def value_column(column: str, value: exp.Expr | None) -> exp.Expr:
+    """A value under its name; NULL where there is none."""
     # A bare NULL takes the type that the other parts of the union give the column.
     return exp.alias_(exp.null() if value is None else value, fragments.name(column))
 

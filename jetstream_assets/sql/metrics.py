@@ -9,30 +9,31 @@ aggregated query per data source (`metric_parts`); the parts are stacked with th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from jetstream_assets.experiments.metrics import AnalysisBasis, DataSource
-from jetstream_assets.experiments.windows import DueWindow
 from jetstream_assets.sql import fragments
 from jetstream_assets.sql.enrollments import EXPOSURE_COLUMNS, UNIT_COLUMNS
 from jetstream_assets.sql.metric_parts import ENROLLED, MetricPart
-from jetstream_assets.sql.rollup import StoredSource
+from jetstream_assets.sql.rolled_metrics import rolled_rows, stacked
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from jetstream_assets.experiments.configuration import AnalysisConfiguration
     from jetstream_assets.experiments.metrics import Metric
     from jetstream_assets.experiments.plan import PlannedWindow
     from jetstream_assets.experiments.windows import Period
+    from jetstream_assets.sql.rollup import StoredSource
 
-WINDOW_COLUMNS = ("period", "window_index", "window_start", "window_end", "analysis_basis")
+WINDOW_COLUMNS = (
+    *("period", "window_index", "window_start", "window_end", "analysis_basis"),
+    "is_provisional",
+)
 
-StoredWindows = Mapping[DueWindow, Mapping[DataSource, StoredSource]]
-_NOTHING_STORED: StoredWindows = {}
+_NOTHING_STORED: Mapping[DataSource, StoredSource] = {}
 
 # One row per unit, window and basis, so these columns are a key; branch is for readers.
 _ORDER = ("period", "window_index", "analysis_basis", "analysis_id", "branch")
@@ -45,17 +46,18 @@ def metrics_query(
     *,
     without: Collection[tuple[Period, int, AnalysisBasis, str]] = (),
     bases: Sequence[AnalysisBasis] = tuple(AnalysisBasis),
-    stored: StoredWindows = _NOTHING_STORED,
+    stored: Mapping[DataSource, StoredSource] = _NOTHING_STORED,
     exposures: exp.Expr | None = None,
 ) -> exp.Select:
     """The metrics of these windows on both analysis bases, one row per unit, window and basis.
 
     Columns: those of the unit (analysis_id, branch, enrollment_date, num_enrollment_events, the
     segments, exposure_date, num_exposure_events), of the window (period STRING; window_index,
-    window_start, window_end INT64; analysis_basis STRING), metrics sorted by name, sanity columns
-    sorted by name. A metric is NULL where it does not belong to the window or basis, and where its
-    aggregate is. Excluded units have no rows; on the exposures basis only exposed units have.
-    Rows are in the order of period, window_index, analysis_basis, analysis_id.
+    window_start, window_end INT64; analysis_basis STRING; is_provisional BOOL, whether units may
+    still come), metrics sorted by name, sanity columns sorted by name. A metric is NULL where it
+    does not belong to the window or basis, and where its aggregate is. Excluded units have no rows;
+    on the exposures basis only exposed units have. Rows are in the order of period, window_index,
+    analysis_basis, analysis_id.
 
     Args:
         configuration: Whose metrics.
@@ -64,7 +66,7 @@ def metrics_query(
         without: (period, window index, basis, metric) that are left out because they fail; a
             column that no part has is left out as well.
         bases: The analysis bases to compute.
-        stored: The states that there are of each source, for each window; what does not follow
+        stored: The states that there are of each source on the windows' days; what does not follow
             from them is computed from the sources' rows.
         exposures: The stored rows of the exposure signal; None to read its source.
 
@@ -80,7 +82,6 @@ def metrics_query(
             window,
             basis,
             _metrics(configuration, window, basis, without),
-            stored.get(window.due, {}),
             exposures,
         )
         for window in windows
@@ -91,15 +92,20 @@ def metrics_query(
     segments = [segment.name for segment in configuration.segments]
     columns = [*UNIT_COLUMNS, *segments, *EXPOSURE_COLUMNS, *WINDOW_COLUMNS, *metrics, *sanity]
     fragments.check_distinct(columns, "metrics")
-    selects = [part.rows([*metrics, *sanity]) for part in parts]
-    rows = exp.union(*selects, distinct=False) if len(selects) > 1 else selects[0]
+    values = [*metrics, *sanity]
+    relations = {ENROLLED: _enrolled(segments, enrollments)}
+    if stored:
+        rows, rolled = rolled_rows(parts, stored, values)
+        relations |= rolled
+    else:
+        rows = stacked(part.rows(values) for part in parts)
+        relations |= {part.units_name: part.units() for part in parts}
+    # Not copied: the trees are large, and nobody else holds them.
     query = exp.select(*(exp.column(fragments.name(column)) for column in columns))
-    query = query.from_(rows.subquery("parts")).with_(
-        ENROLLED, as_=_enrolled(segments, enrollments)
-    )
-    for part in parts:
-        query = query.with_(part.units_name, as_=part.units())
-    return query.order_by(*_ORDER)
+    query = query.from_(rows.subquery("parts", copy=False), copy=False)
+    for name, relation in relations.items():
+        query = query.with_(name, as_=relation, copy=False)
+    return query.order_by(*_ORDER, copy=False)
 
 
 def metric_probe(

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from jetstream_assets.sql import fragments, sources
+from jetstream_assets.sql import sources
 from jetstream_assets.sql.source_states import SourceStates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
-    from jetstream_assets.experiments.windows import AnalysisWindow
     from jetstream_assets.sql.source_states import NamedState, SplitColumn
 
+# Names unlike those of any segment or column.
+PART, ANCHOR = "jetstream_part", "jetstream_anchor"
 _STORED = "s"
 
 
@@ -33,7 +34,7 @@ class StatePart:
 
 @dataclass(frozen=True)
 class StoredSource:
-    """All that is stored of a source for one window; no day of a state is in two parts."""
+    """What is stored of a source for some windows; no day of a state is in two parts."""
 
     states: SourceStates
     parts: tuple[StatePart, ...]
@@ -44,39 +45,44 @@ class StoredSource:
         return frozenset(self.states.columns)
 
 
-def merged_states(
-    stored: StoredSource,
-    columns: Iterable[str],
-    units: str,
-    anchor: str,
-    window: AnalysisWindow,
-) -> exp.Select:
-    """One row per unit with any row in the window: analysis_id and each state of these columns.
+def merged_states(stored: StoredSource, columns: Collection[str], units: str) -> exp.Select:
+    """One row per unit and part with any row in the part's window: the merged states.
+
+    Columns: jetstream_part, analysis_id, and each state that the columns follow from.
 
     Args:
         stored: The states of one source.
         columns: The metrics and sanity columns that are asked for.
-        units: Name of the relation with one row per unit.
-        anchor: The unit's column of the date from which the window's days are counted.
-        window: The days.
+        units: Name of a relation with one row per unit and part: analysis_id, jetstream_part,
+            jetstream_anchor (the DATE from which the window's days are counted), window_start,
+            window_end.
     """
-    states = _states(stored, columns)
-    day = exp.column("day", table=_STORED)
-    same_unit = exp.column("analysis_id", table=_STORED).eq(sources.unit_column("analysis_id"))
-    within = fragments.between_days(day, sources.unit_column(anchor), window.start, window.end)
+    states = states_of(stored, columns)
+    keys = [sources.unit_column(PART), exp.column("analysis_id", table=_STORED)]
     merges = (
         exp.alias_(named.state.merged(exp.column(named.name, table=_STORED)), named.name)
         for named in states
     )
-    unit_id = exp.column("analysis_id", table=_STORED)
+    same_unit = exp.column("analysis_id", table=_STORED).eq(sources.unit_column("analysis_id"))
+    distance = exp.DateDiff(
+        this=exp.column("day", table=_STORED),
+        expression=sources.unit_column(ANCHOR),
+        unit=exp.var("DAY"),
+    )
+    within = exp.Between(
+        this=distance,
+        low=sources.unit_column("window_start"),
+        high=sources.unit_column("window_end"),
+    )
     return (
-        exp.select(unit_id, *merges)
-        .from_(_days(stored.parts, states).subquery(_STORED))
+        exp.select(*keys, *merges)
+        .from_(_days(stored.parts, states).subquery(_STORED, copy=False), copy=False)
         .join(
             exp.alias_(exp.to_table(units), sources.UNIT_ALIAS, table=True),
-            on=exp.and_(same_unit, within),
+            on=exp.and_(same_unit, within, copy=False),
+            copy=False,
         )
-        .group_by(unit_id.copy())
+        .group_by(*(key.copy() for key in keys), copy=False)
     )
 
 
@@ -98,7 +104,8 @@ def _state_value(named: NamedState, merged: str, has_no_row: exp.Expr) -> exp.Ex
     return exp.If(this=has_no_row.copy(), true=empty.copy(), false=state)
 
 
-def _states(stored: StoredSource, columns: Iterable[str]) -> tuple[NamedState, ...]:
+def states_of(stored: StoredSource, columns: Iterable[str]) -> tuple[NamedState, ...]:
+    """The states that the columns follow from, by name."""
     wanted = {s.name for name in columns for s in stored.states.columns[name].states}
     return tuple(named for named in stored.states.states if named.name in wanted)
 

@@ -104,6 +104,7 @@ def _measured(
         "window_start": window.start,
         "window_end": window.end,
         "analysis_basis": str(basis),
+        "is_provisional": False,
     }
     for name in sorted({name for w in (planned,) for name in w.metrics}):
         metric = of.metric(name)

@@ -77,6 +77,7 @@ def test_columns_are_in_order_and_typed(laboratory: Laboratory) -> None:
         *("busy", "seen", "quiet"),
         *("exposure_date", "num_exposure_events"),
         *("period", "window_index", "window_start", "window_end", "analysis_basis"),
+        "is_provisional",
         *("ever", "hits", "spend"),
         "activity_simple_has_contradictory_branch",
         "activity_simple_has_non_enrolled_data",

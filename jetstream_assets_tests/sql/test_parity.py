@@ -159,7 +159,14 @@ def _is_read(row: dict[str, Any], basis: AnalysisBasis) -> bool:
 
 
 def _shared(row: dict[str, Any]) -> list[str]:
-    own = {"period", "window_index", "window_start", "window_end", "analysis_basis"}
+    own = {
+        "period",
+        "window_index",
+        "window_start",
+        "window_end",
+        "analysis_basis",
+        "is_provisional",
+    }
     return [column for column in row if column not in own]
 
 

@@ -1,0 +1,153 @@
+"""The metrics of several windows and bases from stored days, each source's days taken once.
+
+Belongs here: the units of all parts as one relation, the merged states of each source for all of
+them, and what has to be computed from rows. Does not: one part (`metric_parts`), merging
+(`rollup`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from jetstream_assets.sql import fragments, sources
+from jetstream_assets.sql.metric_parts import value_column
+from jetstream_assets.sql.rollup import (
+    ANCHOR,
+    PART,
+    StoredSource,
+    merged_states,
+    rolled_value,
+    states_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from jetstream_assets.experiments.metrics import DataSource
+    from jetstream_assets.sql.metric_parts import MetricPart
+
+UNITS = "jetstream_units"
+
+
+def rolled_rows(
+    parts: Sequence[MetricPart],
+    stored: Mapping[DataSource, StoredSource],
+    value_columns: Sequence[str],
+) -> tuple[exp.Select, dict[str, exp.Query]]:
+    """One row per unit and part, and the relations that the query needs, by name.
+
+    Args:
+        parts: The windows and bases.
+        stored: What is stored of each source on the days of all parts.
+        value_columns: The metrics and sanity columns, in the order of the rows.
+    """
+    query = exp.select(
+        *(_unit(column) for column in parts[0].unit_columns),
+        *(_unit(column.alias) for column in parts[0].window_columns()),
+    ).from_(exp.alias_(exp.to_table(UNITS), sources.UNIT_ALIAS, table=True))
+    relations: dict[str, exp.Query] = {UNITS: stacked(map(_units, range(len(parts)), parts))}
+    values: dict[str, list[tuple[int, exp.Expr]]] = {name: [] for name in value_columns}
+    for number, source in enumerate(_sources(parts)):
+        rolled = stored[source].states.columns if source in stored else {}
+        for alias, relation in _relations(number, source, parts, stored.get(source)):
+            query = query.join(
+                relation.subquery(alias, copy=False),
+                on=_same_unit_and_part(alias),
+                join_type="left",
+                copy=False,
+            )
+        for index, part in enumerate(parts):
+            for name in part.source_columns(source):
+                is_rolled = name in rolled
+                value = (
+                    rolled_value(rolled[name], f"merged_{number}")
+                    if is_rolled
+                    else exp.column(fragments.name(name), table=f"source_{number}")
+                )
+                values[name].append((index, value))
+            if set(part.source_columns(source)) - set(rolled):
+                relations[part.units_name] = _units_of_part(index, part)
+    selected = (value_column(name, _of_parts(values[name], len(parts))) for name in value_columns)
+    return query.select(*selected, copy=False), relations
+
+
+def stacked(selects: Iterable[exp.Select]) -> exp.Query:
+    """The rows of all selects, which have the same columns."""
+    first, *others = selects
+    return exp.union(first, *others, distinct=False, copy=False) if others else first
+
+
+def _units(index: int, part: MetricPart) -> exp.Select:
+    """The units of a part with the part's number, its anchor date and its window."""
+    units = part.units()
+    return units.select(
+        exp.alias_(fragments.int64(index), PART),
+        exp.alias_(exp.column(part.anchor), ANCHOR),
+        *part.window_columns(),
+        copy=False,
+    )
+
+
+def _units_of_part(index: int, part: MetricPart) -> exp.Select:
+    columns = (exp.column(fragments.name(column)) for column in part.unit_columns)
+    return exp.select(*columns).from_(UNITS).where(exp.column(PART).eq(index))
+
+
+def _sources(parts: Iterable[MetricPart]) -> list[DataSource]:
+    found = {source: None for part in parts for source in part.sources}
+    return sorted(found, key=lambda source: source.name)
+
+
+def _relations(
+    number: int, source: DataSource, parts: Sequence[MetricPart], stored: StoredSource | None
+) -> Iterator[tuple[str, exp.Query]]:
+    """What the values of a source come from: merged states and, for what is left, its rows."""
+    columns = {name for part in parts for name in part.source_columns(source)}
+    rolled = columns & set(stored.states.columns) if stored else set()
+    # What follows from the unit alone needs no rows.
+    if stored and states_of(stored, rolled):
+        yield f"merged_{number}", merged_states(stored, rolled, UNITS)
+    left = sorted(columns - rolled)
+    if left:
+        asked = [
+            _from_rows(index, part, source, left)
+            for index, part in enumerate(parts)
+            if set(left) & set(part.source_columns(source))
+        ]
+        yield f"source_{number}", stacked(asked)
+
+
+def _from_rows(
+    index: int, part: MetricPart, source: DataSource, columns: Sequence[str]
+) -> exp.Select:
+    """The columns of a part that are computed from the source's rows; others are NULL."""
+    query = part.source_query(source, without=set(part.source_columns(source)) - set(columns))
+    own = set(query.named_selects)
+    values = (exp.column(fragments.name(name)) if name in own else exp.null() for name in columns)
+    return exp.select(
+        exp.alias_(fragments.int64(index), PART),
+        exp.column("analysis_id"),
+        *(exp.alias_(v, fragments.name(n)) for n, v in zip(columns, values, strict=True)),
+    ).from_(query.subquery("asked", copy=False), copy=False)
+
+
+def _of_parts(values: Sequence[tuple[int, exp.Expr]], count: int) -> exp.Expr | None:
+    """The value where the part has it, else NULL."""
+    if not values:
+        return None
+    value = values[0][1]
+    if len(values) == count:
+        return value
+    is_part = exp.In(this=_unit(PART), expressions=[exp.convert(index) for index, _ in values])
+    return exp.If(this=is_part, true=value, false=exp.null())
+
+
+def _same_unit_and_part(alias: str) -> exp.Expr:
+    columns = ("analysis_id", PART)
+    return exp.and_(*(exp.column(name, table=alias).eq(_unit(name)) for name in columns))
+
+
+def _unit(column: str) -> exp.Column:
+    return exp.column(fragments.name(column), table=sources.UNIT_ALIAS)
