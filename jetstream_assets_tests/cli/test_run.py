@@ -90,6 +90,17 @@ def test_results_are_shown_as_a_table(laboratory: Laboratory) -> None:
     assert "active_hours" not in shown.output
 
 
+def test_results_are_those_of_the_newest_date_and_say_whether_they_are_provisional(
+    laboratory: Laboratory,
+) -> None:
+    shown = ("results", "--warehouse", str(laboratory.root / "warehouse"), "--slug", SLUG)
+    windows = {"2026-03-03": "daily 2 (day 1, provisional)", "2026-03-04": "daily 1 (day 0)"}
+    for on, window in windows.items():
+        assert run(laboratory, "--slug", SLUG, "--date", on).exit_code == 0
+        told = jetstream(*shown, "--period", "daily", "--metric", "searches").output
+        assert window in " ".join(told.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
