@@ -1,6 +1,6 @@
 """The command's entry point and its sub-commands.
 
-Belongs here: the list of commands. Does not: what each does (`run`, `plan`, `results`, `demo`).
+Belongs here: the list of commands. Does not: what each does (`run`, `plan`, `classify`, ...).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from jetstream_assets.cli import demo, plan, results, run
+from jetstream_assets.cli import classify, demo, plan, results, run
 
 app = typer.Typer(
     name="jetstream",
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command(no_args_is_help=True, epilog=run.EPILOG)(run.run)
 app.command(no_args_is_help=True, epilog=plan.EPILOG)(plan.plan)
+app.command(no_args_is_help=True, epilog=classify.EPILOG)(classify.classify)
 app.command(no_args_is_help=True, epilog=results.EPILOG)(results.results)
 app.command()(demo.demo)
 

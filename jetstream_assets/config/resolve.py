@@ -90,6 +90,19 @@ def resolve(
     return told_warnings(configuration, documents, repository, strict=strict)
 
 
+def scope_of(record: ExperimentRecord, repository: ConfigurationRepository) -> Scope:
+    """What the names of an experiment's configuration refer to, before any is looked up.
+
+    Raises:
+        ConfigError: A file of the experiment cannot be used, or an outcome of it does not exist.
+    """
+    analysis = (*repository.defaults(record.app_name), *repository.experiment(record.slug))
+    settings = fold_settings(analysis)
+    experiment = effective_experiment(record, settings)
+    outcomes = _outcomes(experiment, settings, record, repository)
+    return _scope(experiment, analysis, outcomes, repository)
+
+
 def _outcomes(
     experiment: Experiment,
     settings: Settings,
