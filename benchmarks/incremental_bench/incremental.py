@@ -19,26 +19,29 @@ if TYPE_CHECKING:
 
     from incremental_bench.measure import Run
     from jetstream_assets.experiments.plan import AnalysisPlan
-    from jetstream_assets.warehouse.base import Warehouse
 
 
 def by_day(run: Run) -> None:
     """A run a date, in order."""
     for plan in run.plans:
-        _analyse([plan], run.warehouse)
+        _analyse([plan], run)
         run.record.note(plan.date)
 
 
 def backfill(run: Run) -> None:
     """One run of all dates."""
-    _analyse(run.plans, run.warehouse)
+    _analyse(run.plans, run)
     run.record.note(run.plans[-1].date)
 
 
-def _analyse(plans: Sequence[AnalysisPlan], warehouse: Warehouse) -> None:
-    for plan in plans:
-        compute_enrollments(plan, warehouse)
+def _analyse(plans: Sequence[AnalysisPlan], run: Run) -> None:
+    warehouse, record = run.warehouse, run.record
+    with record.stage("enrollments"):
+        for plan in plans:
+            compute_enrollments(plan, warehouse)
     for group in by_experiment(plans, warehouse, DEFAULT_OPTIONS):
-        aggregates = compute_daily_aggregates(group, warehouse, DEFAULT_OPTIONS)
-        for plan in group:
-            compute_metrics(plan, warehouse, DEFAULT_OPTIONS, aggregates)
+        with record.stage("daily_aggregates"):
+            aggregates = compute_daily_aggregates(group, warehouse, DEFAULT_OPTIONS)
+        with record.stage("metrics"):
+            for plan in group:
+                compute_metrics(plan, warehouse, DEFAULT_OPTIONS, aggregates)

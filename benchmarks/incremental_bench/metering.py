@@ -6,7 +6,8 @@ Belongs here: counting, and the series by day. Does not: what is asked of the wa
 from __future__ import annotations
 
 import resource
-from collections import Counter
+from collections import Counter, defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from jetstream_assets.warehouse.duckdb_parquet import DuckDBParquetWarehouse
 from jetstream_assets.warehouse.tables import ResultTable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import date
 
     import pyarrow as pa
@@ -91,11 +92,19 @@ class Record:
     warehouse: MeteredWarehouse
     began: float = field(default_factory=cpu_seconds)
     days: list[Json] = field(default_factory=list)
+    stages: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the CPU seconds of the block to a stage's."""
+        began = cpu_seconds()
+        yield
+        self.stages[name] += cpu_seconds() - began
 
     def note(self, day: date) -> None:
         """Add a day: everything is cumulative."""
         rows = self.warehouse.source_rows
-        entry = {
+        entry: Json = {
             "date": day.isoformat(),
             "cpu_seconds": round(cpu_seconds() - self.began, 3),
             "source_rows": rows["observed"],
@@ -104,4 +113,6 @@ class Record:
             "result_rows": self.warehouse.result_rows.total(),
             "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         }
+        if self.stages:
+            entry["stages"] = {name: round(used, 3) for name, used in self.stages.items()}
         self.days.append(entry)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from incremental_bench.population import ENROLLMENT_PERIOD
+
 Json = dict[str, Any]
 
 _SHOWN_DAYS = 10  # every tenth, and the last
@@ -16,6 +18,8 @@ def summary(series: dict[str, list[Json]], source_rows: int) -> Json:
     """Scans per source row, ratios of CPU seconds, and the peaks, from the series of all sides.
 
     Pre-enrollment and enrollment rows are told apart, for they are not rows of the windows' days.
+    Provisional results, of the dates before the last enrollment date, are ours alone; their CPU
+    seconds are part of ours.
     """
     last = {side: days[-1] for side, days in series.items()}
     cpu = {side: day["cpu_seconds"] for side, day in last.items()}
@@ -26,6 +30,8 @@ def summary(series: dict[str, list[Json]], source_rows: int) -> Json:
         "time_ratio": cpu["windowed"] / cpu["incremental"],
         "backfill_passes": cpu["backfill"] / cpu["one_pass"],
         "cpu_seconds": cpu,
+        "stage_cpu_seconds": {s: day["stages"] for s, day in last.items() if "stages" in day},
+        "provisional_cpu_seconds": series["incremental"][ENROLLMENT_PERIOD - 1]["cpu_seconds"],
         "peak_mib": {side: day["peak_mib"] for side, day in last.items()},
         "preenrollment_rows": {side: day["preenrollment_rows"] for side, day in last.items()},
         "enrollment_rows": {side: day["enrollment_rows"] for side, day in last.items()},
