@@ -30,8 +30,8 @@ from jetstream_assets.orchestration.settings import Settings
 REQUEST_TAG = "jetstream/request"
 EXPERIMENT_TAG = "jetstream/experiment"
 PLAN = AssetKey("analysis_plan")
-_RANGE_START = "dagster/asset_partition_range_start"
-_RANGE_END = "dagster/asset_partition_range_end"
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
 _POLL_SECONDS = 0.3
 
 Progress = Callable[[str, str], None]
@@ -100,8 +100,8 @@ def _run(
     tags = {
         REQUEST_TAG: request,
         EXPERIMENT_TAG: slug,
-        _RANGE_START: cells[0].key,
-        _RANGE_END: cells[-1].key,
+        RANGE_START: cells[0].key,
+        RANGE_END: cells[-1].key,
     }
     logging = {"loggers": {"console": {"config": {"log_level": log_level}}}}
     with (

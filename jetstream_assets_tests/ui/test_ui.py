@@ -157,6 +157,8 @@ def test_a_backfill_of_three_dates_is_one_run(
 ) -> None:
     assert backfilled.tags["dagster/asset_partition_range_start"] == str(BACKFILLED[0].key)
     assert backfilled.tags["dagster/asset_partition_range_end"] == str(BACKFILLED[-1].key)
+    # By this tag the queue holds back other runs of the experiment.
+    assert backfilled.tags["jetstream/experiment"] == EXPERIMENT.slug
     keys = {str(cell.key) for cell in BACKFILLED}
     for asset in EDGES:
         assert endpoint.materializations(asset, BACKFILLED).keys() == keys, asset
