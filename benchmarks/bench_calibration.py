@@ -3,7 +3,7 @@
     python benchmarks/bench_calibration.py                      # 1,000 experiments a cell
     python benchmarks/bench_calibration.py --experiments 200    # a look, some minutes less
 
-Some six minutes of CPU time in two processes. The same command writes the same table.
+Some ten minutes of CPU time in two processes. The same command writes the same table.
 """
 
 from __future__ import annotations
@@ -117,7 +117,8 @@ outside {100 * low:.1f} to {100 * high:.1f} %, where 99.9 % of the cells of an e
   in which the interval of the difference misses the true difference.
 
 `1:1` are two branches of the named size; `19:1` is a branch of 1.9 and one of .1 times that size.
-The ratio is that of a unit's value to its value before enrollment."""
+The ratio is that of a unit's value to its value before enrollment. With covariate it is that of
+the value to a number of visits, one to three, adjusted for the value before."""
     for name in POPULATIONS:
         yield f"\n## {DESCRIPTIONS[name][0].upper()}{DESCRIPTIONS[name][1:]}\n"
         yield "| units | split | statistic | nothing | without remark | uplift | effect |"

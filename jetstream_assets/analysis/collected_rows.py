@@ -63,13 +63,13 @@ def of_sums(rows: Sequence[Row], needs: Sequence[Summed]) -> dict[Need, dict[Sco
 
 
 def _totals(row: Row) -> BranchTotals:
-    units, others, odd = int(row["units"]), int(row["others"] or 0), int(row["odd"])
+    units, others, odd = int(row["units"]), int(row.get("others", 0)), int(row.get("odd", 0))
     return BranchTotals(units, float(row["total"] or 0.0), others, odd)
 
 
 def _moments(row: Row) -> BranchMoments:
     """Central moments from powers of the difference from a centre that rounding moved a little."""
-    n, odd = int(row["units"]), int(row["odd"])
+    n, odd = int(row["units"]), int(row.get("odd", 0))
     if not n:
         return BranchMoments(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, odd=odd)
     off, p2, p3, p4 = (row[f"power{k}"] / n for k in (1, 2, 3, 4))
@@ -88,7 +88,7 @@ def _moments(row: Row) -> BranchMoments:
 
 
 def _co_moments(row: Row) -> BranchCoMoments:
-    n, values, odd = int(row["units"]), int(row["values"]), int(row["odd"])
+    n, values, odd = int(row["units"]), int(row["values"]), int(row.get("odd", 0))
     if not n:
         return BranchCoMoments(0, values, 0.0, 0.0, 0.0, 0.0, 0.0, odd)
     off, off_x = row["power1"] / n, row["power1_x"] / n
@@ -106,7 +106,7 @@ def _co_moments(row: Row) -> BranchCoMoments:
 
 def _joint_moments(row: Row) -> BranchJointMoments:
     """Central moments from those about centres that rounding and caps moved a little."""
-    n, odd = int(row["units"]), int(row["odd"])
+    n, odd = int(row["units"]), int(row.get("odd", 0))
     if not n:
         return BranchJointMoments(0, 0.0, 0.0, {}, 0.0, odd=odd)
     about = {(a, b): row[f"joint{a}{b}"] / n for a, b in joint_powers()} | {(0, 0): 1.0}
@@ -134,7 +134,7 @@ def _joint_moments(row: Row) -> BranchJointMoments:
 
 
 def _ratio_co_moments(row: Row) -> BranchRatioCoMoments:
-    n, values, odd = int(row["units"]), int(row["values"]), int(row["odd"])
+    n, values, odd = int(row["units"]), int(row["values"]), int(row.get("odd", 0))
     parts = sum(key.startswith("part") for key in row)
     centres = ("centre", "centre_x", "centre_c0", "centre_c1")[:parts]
     if not n:

@@ -22,7 +22,7 @@ from jetstream_assets.statistics.base import Question, StatisticRow
 from jetstream_assets.statistics.registry import REGISTRY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pyarrow as pa
     from sqlglot import exp
@@ -77,8 +77,9 @@ def statistics_rows(
         window_length=due.window.length,
         bases=tuple(basis for basis in AnalysisBasis if basis not in unknown),
         segments=tuple(name for name in segments if name in columns.types),
-        integers=_integers(columns, before, summaries),
+        integers=_known(UnitColumns.is_integer, columns, before, summaries),
         preenrollment=preenrollment,
+        flags=_known(UnitColumns.is_flag, columns, before, summaries),
     )
     rows = _Estimation(window, configuration, obstacles, units).rows(warehouse, summaries)
     if include_counts:
@@ -193,14 +194,17 @@ def _output(summary: Summary) -> str:
     return statistic.outputs[0] if statistic else summary.statistic
 
 
-def _integers(
-    columns: UnitColumns, before: UnitColumns | None, summaries: Sequence[Summary]
+def _known(
+    is_kind: Callable[[UnitColumns, str], bool],
+    columns: UnitColumns,
+    before: UnitColumns | None,
+    summaries: Sequence[Summary],
 ) -> frozenset[tuple[Period | None, str]]:
-    """The metrics and covariates whose columns hold integers."""
+    """The metrics and covariates whose columns are of a kind."""
     found: set[tuple[Period | None, str]] = set()
     for summary in summaries:
-        found.update((None, name) for name in summary.measured if columns.is_integer(name))
+        found.update((None, name) for name in summary.measured if is_kind(columns, name))
         if summary.covariate and before:
             period = summary.covariate.period
-            found.update((period, n) for n in summary.covariates if before.is_integer(n))
+            found.update((period, n) for n in summary.covariates if is_kind(before, n))
     return frozenset(found)

@@ -6,6 +6,7 @@ Belongs here: the table of one window. Does not: the rows (`statistics`), storin
 from __future__ import annotations
 
 from dataclasses import fields
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -33,7 +34,7 @@ ROW_ORDER = (
 
 def statistics_table(planned: PlannedWindow, rows: Sequence[StatisticRow]) -> pa.Table:
     """The rows as STATISTICS_SCHEMA with the window's columns filled in, sorted; null first."""
-    ordered, due = sorted(rows, key=_key), planned.due
+    due = planned.due
     window = {
         "period": due.period.value,
         "window_index": due.index,
@@ -41,12 +42,19 @@ def statistics_table(planned: PlannedWindow, rows: Sequence[StatisticRow]) -> pa
         "window_end": due.window.end,
         "is_provisional": planned.is_provisional,
     }
-    columns = {name: [value] * len(ordered) for name, value in window.items()}
-    for field in fields(StatisticRow):
-        columns[field.name] = [getattr(row, field.name) for row in ordered]
+    columns: dict[str, Sequence[object]] = {n: [value] * len(rows) for n, value in window.items()}
+    names = [field.name for field in fields(StatisticRow)]
+    values = zip(*map(attrgetter(*names), sorted(rows, key=_key)), strict=True)
+    columns |= zip(names, values if rows else [()] * len(names), strict=True)
     return pa.table({name: columns[name] for name in STATISTICS_SCHEMA.names}, STATISTICS_SCHEMA)
 
 
-def _key(row: StatisticRow) -> tuple[tuple[bool, object], ...]:
-    keys = (getattr(row, name) for name in ROW_ORDER)
-    return tuple((key is not None, key) for key in keys)
+def _key(row: StatisticRow) -> tuple[object, ...]:
+    # None cannot be compared, so that each is decided by what stands before it.
+    found: list[object] = []
+    for value in _identity(row):
+        found += (value is not None, value)
+    return tuple(found)
+
+
+_identity = attrgetter(*ROW_ORDER)

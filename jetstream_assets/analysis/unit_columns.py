@@ -43,6 +43,10 @@ class UnitColumns:
             pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)
         )
 
+    def is_flag(self, metric: str) -> bool:
+        """Whether the values are TRUE and FALSE."""
+        return bool(pa.types.is_boolean(self.types.get(metric, pa.null())))
+
 
 def columns_of(warehouse: Warehouse, relation: exp.Table) -> UnitColumns:
     """The columns of a relation."""

@@ -26,7 +26,7 @@ from jetstream_assets.experiments.needs import (
 from jetstream_assets.sql.fragments import int64
 from jetstream_assets.sql.numbers import float64
 from jetstream_assets.sql.pre_treatments import keeps_integers
-from jetstream_assets.sql.unit_values import GROUP, SCOPE, group_columns, unit_values
+from jetstream_assets.sql.unit_values import GROUP, SCOPE, unit_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,42 +132,51 @@ def _cap(
     return Cap(value, share, scope, whole and scope is CapScope.POOLED, also)
 
 
-def facts(
-    rows: UnitRows, columns: Sequence[CappedColumn], sizes: GroupSizes
-) -> list[tuple[str, exp.Query]]:
-    """Common table expressions up to ``facts``: one row per `GROUP`, with what columns need.
+@dataclass(frozen=True)
+class Facts:
+    """Common table expressions up to ``facts``, which has one row for each of its ``keys``."""
+
+    ctes: tuple[tuple[str, exp.Query], ...]
+    keys: tuple[str, ...]
+
+
+def facts(rows: UnitRows, columns: Sequence[CappedColumn], sizes: GroupSizes) -> Facts:
+    """What must be known of groups before their units are summed.
 
     Per label ``centre_<label>``, a number near the mean of the capped values, and, where there is a
     cap, ``threshold_<label>`` and ``uncapped_<label>``, the mean before it (NULL where no unit has
     a value).
 
     The sub-queries read the units by themselves: a common table expression that is read twice
-    would be kept whole.
+    would be kept whole. The mean of all branches is as good a centre as that of a branch: where a
+    cap is pooled, or another column's is, nothing has to be asked of the branches.
     """
     caps = list(dict.fromkeys(column.cap for column in columns if column.cap is not None))
+    scopes = sorted({cap.scope for cap in caps}, reverse=True) or [CapScope.BRANCH]
+    homes = {c.label: c.cap.scope if c.cap is not None else scopes[0] for c in columns}
     ctes: list[tuple[str, exp.Query]] = []
-    for scope in CapScope:
+    for scope in scopes:
         own = {f"{i}": cap for i, cap in enumerate(caps) if cap.scope is scope}
-        means = columns if scope is CapScope.BRANCH else ()
-        if own or means:
-            ctes.append((f"{scope}_facts", _facts_of(rows, means, own, scope, sizes.of(scope))))
-    joined = exp.select(*group_columns("b")).from_(exp.to_table("branch_facts").as_("b"))
-    if len(ctes) > 1:
-        pooled = exp.to_table("pooled_facts").as_("p")
-        joined = joined.join(pooled, on=same_group("b", "p", SCOPE))
+        means = [column for column in columns if homes[column.label] is scope]
+        ctes.append((f"{scope}_facts", _facts_of(rows, means, own, scope, sizes.of(scope))))
+    keys = PARTITIONS[scopes[-1]]
+    joined = exp.select(*(exp.column(key, table=scopes[-1].value) for key in keys))
+    joined = joined.from_(f"{scopes[-1]}_facts AS {scopes[-1]}")
+    if len(scopes) > 1:
+        joined = joined.join("pooled_facts AS pooled", on=same_group("branch", "pooled", SCOPE))
     for column in columns:
-        joined = joined.select(*_facts_columns(column, caps), copy=False)
+        joined = joined.select(*_facts_columns(column, homes[column.label], caps), copy=False)
     # The limit tells the planner how few rows these are: it must keep them, and never the units,
     # in memory when it joins the two.
-    return [*ctes, ("facts", joined.limit(max(sizes.groups, 1)))]
+    ctes.append(("facts", joined.limit(max(sizes.groups, 1), copy=False)))
+    return Facts(tuple(ctes), keys)
 
 
-def _facts_columns(column: CappedColumn, caps: Sequence[Cap]) -> list[exp.Expr]:
-    centre: exp.Expr = exp.column(f"mean_{column.label}", table="b")
+def _facts_columns(column: CappedColumn, home: CapScope, caps: Sequence[Cap]) -> list[exp.Expr]:
+    centre: exp.Expr = exp.column(f"mean_{column.label}", table=home.value)
     if column.cap is None:
         return [centre.as_(f"centre_{column.label}")]
-    table = "p" if column.cap.scope is CapScope.POOLED else "b"
-    threshold = exp.column(f"threshold_{caps.index(column.cap)}", table=table)
+    threshold = exp.column(f"threshold_{caps.index(column.cap)}", table=home.value)
     # The mean before the cap may lie far beyond it; the threshold is never farther from the mean
     # after it than 1 / sqrt(share) standard deviations.
     above = exp.GT(this=centre.copy(), expression=threshold.copy())

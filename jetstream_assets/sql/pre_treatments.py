@@ -150,8 +150,12 @@ def _kept(value: exp.Expr, comparison: type[exp.Binary], threshold: exp.Expr) ->
 
 def finite(value: exp.Expr) -> exp.Expr:
     """The value, or NULL where it is infinite or not a number."""
-    indefinite = exp.or_(exp.IsInf(this=value.copy()), exp.IsNan(this=value.copy()))
-    return exp.case().when(exp.Not(this=exp.paren(indefinite)), value.copy())
+    return exp.case().when(exp.Not(this=exp.paren(is_odd(value))), value.copy())
+
+
+def is_odd(value: exp.Expr) -> exp.Expr:
+    """Whether the value is infinite or not a number; NULL where it is NULL."""
+    return exp.or_(exp.IsInf(this=value.copy()), exp.IsNan(this=value.copy()))
 
 
 def _number(arguments: Mapping[str, Scalar], name: str) -> float:

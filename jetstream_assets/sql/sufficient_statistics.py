@@ -10,6 +10,7 @@ value whose mean is large against its spread loses the spread.
 
 from __future__ import annotations
 
+from functools import reduce
 from itertools import combinations_with_replacement, product
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,7 @@ def summed_query(rows: UnitRows, needs: Sequence[Summed], sizes: GroupSizes) -> 
     The columns of need number i end in ``_i`` (number from which differences are taken:
     ``centre``; sums of powers of the difference from it: ``power1`` and so on):
 
-    - `Totals`: units, odd, total, others (neither 0 nor 1);
+    - `Totals`: units, odd, total, and others (neither 0 nor 1) unless the value is BOOL;
     - `Moments`: units, odd, centre, power1 to power4, threshold (NULL without cap), lowest and
       highest (before the cap);
     - `CoMoments`: units, odd (of either), values (with or without covariate), centre, power1,
@@ -54,7 +55,8 @@ def summed_query(rows: UnitRows, needs: Sequence[Summed], sizes: GroupSizes) -> 
       p, q, ... in the order of the need (numerator 0, denominator 1, covariates): part<p>, the sum
       of its differences, product<pq>, of products of two, and centre, centre_x, centre_c0, ...
 
-    Where a branch's own cap applies there are ``threshold`` and ``uncapped``, the mean before it.
+    No column odd is there for values that are integers for certain. Where a branch's own cap
+    applies there are ``threshold`` and ``uncapped``, the mean before it.
 
     Args:
         rows: The unit rows.
@@ -67,21 +69,24 @@ def summed_query(rows: UnitRows, needs: Sequence[Summed], sizes: GroupSizes) -> 
     values = unit_values(rows, list(dict.fromkeys(v for need in needs for v in need.values)))
     columns = [c for index, need in enumerate(needs) for c in capped_columns(rows, index, need)]
     aggregates = [
-        aggregate for i, need in enumerate(needs) for aggregate in _aggregates(values, i, need)
+        aggregate
+        for i, need in enumerate(needs)
+        for aggregate in _aggregates(rows, values, i, need)
     ]
     sums = exp.select(*group_columns(), *aggregates).group_by(*group_columns())
     if not columns:
         return values.query(sums.from_("unit_values"))
+    known = facts(rows, columns, sizes)
     final = (
         exp.select(exp.Column(this=exp.Star(), table=exp.to_identifier("s")))
         .select(*_constants(columns))
         .from_(exp.to_table("sums").as_("s"))
-        .join(exp.to_table("facts").as_("f"), on=same_group("s", "f"))
+        .join(exp.to_table("facts").as_("f"), on=same_group("s", "f", known.keys))
     )
     return values.query(
         final,
-        *facts(rows, columns, sizes),
-        ("differences", _differences(values, columns)),
+        *known.ctes,
+        ("differences", _differences(values, columns, known.keys)),
         ("sums", sums.from_("differences")),
     )
 
@@ -102,9 +107,12 @@ def _constants(columns: Sequence[CappedColumn]) -> list[exp.Expr]:
     return found
 
 
-def _differences(values: UnitValues, columns: Sequence[CappedColumn]) -> exp.Select:
+def _differences(
+    values: UnitValues, columns: Sequence[CappedColumn], keys: Sequence[str]
+) -> exp.Select:
     """The values of the units and the differences of the capped ones from their centre."""
-    raw = [tree for v in values.values for tree in (values.column(v), values.odd(v))]
+    found = (tree for v in values.values for tree in (values.column(v), values.odd(v)))
+    raw = [tree for tree in found if tree is not None]
     differences: list[exp.Expr] = []
     for column in columns:
         value: exp.Expr = values.column(column.value)
@@ -119,13 +127,13 @@ def _differences(values: UnitValues, columns: Sequence[CappedColumn]) -> exp.Sel
     return (
         exp.select(*group_columns("v"), *raw, *differences)
         .from_(exp.to_table("unit_values").as_("v"))
-        .join(exp.to_table("facts").as_("f"), on=same_group("v", "f"))
+        .join(exp.to_table("facts").as_("f"), on=same_group("v", "f", keys))
     )
 
 
-def _aggregates(values: UnitValues, index: int, need: Summed) -> list[exp.Expr]:
+def _aggregates(rows: UnitRows, values: UnitValues, index: int, need: Summed) -> list[exp.Expr]:
     if isinstance(need, Totals):
-        found = _total_aggregates(values, need)
+        found = _total_aggregates(values, need, is_flag=rows.is_flag(need.value))
     elif isinstance(need, Moments):
         found = _moment_aggregates(values, index, need)
     elif isinstance(need, CoMoments):
@@ -134,25 +142,30 @@ def _aggregates(values: UnitValues, index: int, need: Summed) -> list[exp.Expr]:
         found = _joint_aggregates(values, index, need)
     else:
         found = _ratio_co_moment_aggregates(values, index, need)
+    odd = [column for value in dict.fromkeys(need.values) if (column := values.odd(value))]
+    if odd and isinstance(need, CoMoments):
+        counts = [exp.CountIf(this=column) for column in odd]
+        found["odd"] = reduce(lambda a, b: exp.Add(this=a, expression=b), counts)
+    elif odd:
+        found["odd"] = exp.CountIf(this=exp.or_(*odd))
     return [tree.as_(f"{key}_{index}") for key, tree in found.items()]
 
 
-def _total_aggregates(values: UnitValues, need: Totals) -> dict[str, exp.Expr]:
+def _total_aggregates(values: UnitValues, need: Totals, *, is_flag: bool) -> dict[str, exp.Expr]:
     value = values.column(need.value)
-    binary = value.isin(exp.Literal.number(0), exp.Literal.number(1))
-    others = exp.case().when(binary, "0").else_("1")
-    return {
-        "units": exp.Count(this=value.copy()),
-        "odd": exp.Sum(this=values.odd(need.value)),
+    found: dict[str, exp.Expr] = {
+        "units": exp.Count(this=value),
         "total": exp.Sum(this=value.copy()),
-        "others": exp.Sum(this=where_present(others, value)),
     }
+    if not is_flag:
+        binary = value.isin(exp.Literal.number(0), exp.Literal.number(1))
+        found["others"] = exp.CountIf(this=exp.Not(this=binary))
+    return found
 
 
 def _moment_aggregates(values: UnitValues, index: int, need: Moments) -> dict[str, exp.Expr]:
     value = values.column(need.value)
     found = _powers(str(index), MOST_POWERS)
-    found["odd"] = exp.Sum(this=values.odd(need.value))
     found["lowest"] = exp.Min(this=value.copy())
     found["highest"] = exp.Max(this=value.copy())
     return found
@@ -160,10 +173,8 @@ def _moment_aggregates(values: UnitValues, index: int, need: Moments) -> dict[st
 
 def _co_moment_aggregates(values: UnitValues, index: int, need: CoMoments) -> dict[str, exp.Expr]:
     label, label_x = str(index), f"{index}_x"
-    odd = exp.Add(this=values.odd(need.value), expression=values.odd(need.covariate))
     found = _powers(label, 2)
     found |= {f"{key}_x": tree for key, tree in _powers(label_x, 2).items()}
-    found["odd"] = exp.Sum(this=odd)
     found["values"] = exp.Count(this=values.column(need.value))
     found["product"] = exp.Sum(
         this=exp.Mul(this=_difference(label), expression=_difference(label_x))
@@ -174,10 +185,8 @@ def _co_moment_aggregates(values: UnitValues, index: int, need: CoMoments) -> di
 def _joint_aggregates(values: UnitValues, index: int, need: JointMoments) -> dict[str, exp.Expr]:
     label, label_x = str(index), f"{index}_x"
     numerator, denominator = values.column(need.numerator), values.column(need.denominator)
-    odd = exp.func("GREATEST", values.odd(need.numerator), values.odd(need.denominator))
     found: dict[str, exp.Expr] = {
         "units": exp.Count(this=_difference(label)),
-        "odd": exp.Sum(this=odd),
         "highest": exp.Max(this=where_present(numerator, denominator)),
     }
     for a, b in joint_powers():
@@ -193,7 +202,6 @@ def _ratio_co_moment_aggregates(
     parts_present = where_present(values.column(need.numerator), values.column(need.denominator))
     found: dict[str, exp.Expr] = {
         "units": exp.Count(this=_difference(labels[0])),
-        "odd": exp.Sum(this=exp.func("GREATEST", *map(values.odd, parts))),
         "values": exp.Count(this=parts_present),
     }
     for p in range(len(parts)):

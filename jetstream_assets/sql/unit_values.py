@@ -17,7 +17,7 @@ from jetstream_assets.experiments.metrics import AnalysisBasis
 from jetstream_assets.experiments.needs import Value
 from jetstream_assets.experiments.windows import Period
 from jetstream_assets.sql.fragments import int64, name, text_literal
-from jetstream_assets.sql.pre_treatments import QuantileCensor, Step, finite, steps
+from jetstream_assets.sql.pre_treatments import QuantileCensor, Step, finite, is_odd, steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,6 +42,7 @@ class UnitRows:
         segments: The segments to collect beside the whole; the whole is segment 0, these are 1,
             2 and so on in this order.
         integers: The (period or None, metric) whose column is an integer or BOOL.
+        flags: Those of them whose column is BOOL.
         preenrollment: The relation of pre-enrollment windows, of the same shape; None when there
             is none.
     """
@@ -54,29 +55,42 @@ class UnitRows:
     segments: tuple[str, ...] = ()
     integers: frozenset[tuple[Period | None, str]] = frozenset()
     preenrollment: exp.Table | None = None
+    flags: frozenset[tuple[Period | None, str]] = frozenset()
 
     def is_integer(self, value: Value) -> bool:
         """Whether the metric's column holds integers."""
         return (value.period, value.metric) in self.integers
+
+    def is_whole(self, value: Value) -> bool:
+        """Whether the value is an integer for certain, so that it is a number and finite."""
+        return self.is_integer(value) and not value.pre_treatments
+
+    def is_flag(self, value: Value) -> bool:
+        """Whether the value is TRUE or FALSE, counted as 1 and 0, for certain."""
+        return (value.period, value.metric) in self.flags and not value.pre_treatments
 
 
 @dataclass(frozen=True)
 class UnitValues:
     """A query's common table expressions up to ``unit_values``.
 
-    ``unit_values`` has the columns `GROUP`, and per value its column (`column`) and ``odd_...``: 1
-    where the value was infinite or not a number and is NULL for that reason, else 0.
+    ``unit_values`` has the columns `GROUP`, and per value its column (`column`) and, where it may
+    not be finite, ``odd_...``: whether it was infinite or not a number and is NULL for that reason;
+    NULL where it was NULL before.
     """
 
     ctes: tuple[tuple[str, exp.Query], ...]
     values: tuple[Value, ...]
+    wholes: frozenset[Value]
 
     def column(self, value: Value) -> exp.Expr:
         """The column of a value."""
         return exp.column(f"value_{self.values.index(value)}")
 
-    def odd(self, value: Value) -> exp.Expr:
-        """The column that marks what was left out of a value."""
+    def odd(self, value: Value) -> exp.Expr | None:
+        """The column that marks what was left out of a value; None where nothing ever is."""
+        if value in self.wholes:
+            return None
         return exp.column(f"odd_{self.values.index(value)}")
 
     def query(self, select: exp.Select, *more: tuple[str, exp.Query]) -> exp.Select:
@@ -98,7 +112,7 @@ def unit_values(rows: UnitRows, values: Sequence[Value]) -> UnitValues:
     for number, level in enumerate(zip_longest(*chains)):
         ctes.append((f"treated_{number}", _treated(level, ctes[-1][0])))
     ctes.append(("unit_values", _finite(rows, values, ctes[-1][0])))
-    return UnitValues(tuple(ctes), tuple(values))
+    return UnitValues(tuple(ctes), tuple(values), frozenset(filter(rows.is_whole, values)))
 
 
 def group_columns(table: str = "") -> list[exp.Column]:
@@ -136,7 +150,7 @@ def _units(rows: UnitRows, values: Sequence[Value]) -> exp.Select:
 def _as_number(rows: UnitRows, value: Value) -> exp.Expr:
     column = exp.column(name(value.metric), table=_alias(value.period))
     # A BOOL does not become FLOAT64 in one step in BigQuery.
-    return int64(column) if rows.is_integer(value) else column
+    return int64(column) if (value.period, value.metric) in rows.flags else column
 
 
 def _covariates(values: Iterable[Value]) -> Mapping[Period, list[str]]:
@@ -224,14 +238,11 @@ def _finite(rows: UnitRows, values: Sequence[Value], source: str) -> exp.Select:
     columns: list[exp.Expr] = []
     for index, value in enumerate(values):
         column = exp.column(f"value_{index}")
-        is_whole = rows.is_integer(value) and not value.pre_treatments
-        kept = column if is_whole else finite(column)
-        odd = exp.and_(
-            exp.Not(this=exp.Is(this=column.copy(), expression=exp.null())),
-            exp.Is(this=exp.paren(kept.copy()), expression=exp.null()),
-        )
-        marked = exp.Literal.number(0) if is_whole else exp.case().when(odd, "1").else_("0")
-        columns += [kept.as_(f"value_{index}"), int64(marked).as_(f"odd_{index}")]
+        if rows.is_whole(value):
+            columns.append(column)
+            continue
+        columns.append(finite(column).as_(f"value_{index}"))
+        columns.append(is_odd(column).as_(f"odd_{index}"))
     return exp.select(*group_columns(), *columns).from_(source)
 
 

@@ -94,7 +94,11 @@ class DuckDBParquetWarehouse:
         sql = self._statement(tree)
         with self._cursor(sql, tree) as cursor:
             cursor.execute(_PROFILED)
-            rows = cursor.sql(_with_stored_types(cursor, sql)).to_arrow_table()
+            relation = cursor.sql(sql)
+            typed = _with_stored_types(relation, sql)
+            # Planning a long statement again takes as long as running it over few rows.
+            relation = relation if typed is sql else cursor.sql(typed)
+            rows = relation.to_arrow_table()
             cost = self._cost(cursor, tree)
         return Answer(rows, seconds=time.perf_counter() - started, sql=sql, **cost)
 
@@ -119,7 +123,7 @@ class DuckDBParquetWarehouse:
             if tree is None:
                 cursor.register(_CONTENT, content)
             cursor.execute(_PROFILED)
-            copy = _copy(_with_stored_types(cursor, sql), beside, provenance)
+            copy = _copy(_with_stored_types(cursor.sql(sql), sql), beside, provenance)
             rows = cursor.execute(copy).fetchall()[0][0]
             cost = self._cost(cursor, tree)
             size = beside.stat().st_size
@@ -141,7 +145,7 @@ class DuckDBParquetWarehouse:
             self._cursor(sql, content) as cursor,
         ):
             cursor.execute(_PROFILED)
-            typed = _with_stored_types(cursor, sql)
+            typed = _with_stored_types(cursor.sql(sql), sql)
             rows = cursor.execute(_copy(typed, folder, provenance, _BY_DAY)).fetchall()[0][0]
             cost = self._cost(cursor, content)
             empty = folder / "empty.parquet"
@@ -193,7 +197,7 @@ class DuckDBParquetWarehouse:
                 f"A query is expected, not a {type(tree).__name__}: the warehouse runs SELECT only."
             )
         bound = Relations(self.root).bound(to_duckdb(tree))
-        return bound.sql(dialect="duckdb", pretty=True)
+        return bound.sql(dialect="duckdb", pretty=True, copy=False)
 
     def _files(self, tree: exp.Expr | None) -> frozenset[Path]:
         return frozenset() if tree is None else Relations(self.root).files(to_duckdb(tree))
@@ -225,9 +229,8 @@ class DuckDBParquetWarehouse:
                 raise
 
 
-def _with_stored_types(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
-    """The query with columns of other numeric types cast to INT64 and FLOAT64."""
-    relation = cursor.sql(sql)
+def _with_stored_types(relation: duckdb.DuckDBPyRelation, sql: str) -> str:
+    """The query of the relation with columns of other numeric types cast to INT64 and FLOAT64."""
     casts = [
         exp.alias_(exp.cast(exp.column(name, quoted=True), wanted), name, quoted=True)
         for name, kind in zip(relation.columns, relation.types, strict=True)

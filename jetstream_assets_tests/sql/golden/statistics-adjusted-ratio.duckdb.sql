@@ -4,7 +4,7 @@ WITH units AS (
     m.branch,
     m."busy" AS segment_1,
     m."it's `quiet`" AS segment_2,
-    CAST(TO_INT64(m."clicks") AS DOUBLE) AS value_0,
+    CAST(m."clicks" AS DOUBLE) AS value_0,
     CAST(m."spend" AS DOUBLE) AS value_1,
     CAST(covariates_preenrollment_week."clicks" AS DOUBLE) AS value_2,
     CAST(covariates_preenrollment_week."spend" AS DOUBLE) AS value_3
@@ -62,253 +62,20 @@ WITH units AS (
     segment,
     analysis_basis,
     branch,
-    value_0 AS value_0,
-    TO_INT64(0) AS odd_0,
+    value_0,
     CASE WHEN NOT (
       ISINF(value_1) OR ISNAN(value_1)
     ) THEN value_1 END AS value_1,
-    TO_INT64(
-      CASE
-        WHEN NOT value_1 IS NULL
-        AND (
-          CASE WHEN NOT (
-            ISINF(value_1) OR ISNAN(value_1)
-          ) THEN value_1 END
-        ) IS NULL
-        THEN 1
-        ELSE 0
-      END
-    ) AS odd_1,
+    ISINF(value_1) OR ISNAN(value_1) AS odd_1,
     CASE WHEN NOT (
       ISINF(value_2) OR ISNAN(value_2)
     ) THEN value_2 END AS value_2,
-    TO_INT64(
-      CASE
-        WHEN NOT value_2 IS NULL
-        AND (
-          CASE WHEN NOT (
-            ISINF(value_2) OR ISNAN(value_2)
-          ) THEN value_2 END
-        ) IS NULL
-        THEN 1
-        ELSE 0
-      END
-    ) AS odd_2,
+    ISINF(value_2) OR ISNAN(value_2) AS odd_2,
     CASE WHEN NOT (
       ISINF(value_3) OR ISNAN(value_3)
     ) THEN value_3 END AS value_3,
-    TO_INT64(
-      CASE
-        WHEN NOT value_3 IS NULL
-        AND (
-          CASE WHEN NOT (
-            ISINF(value_3) OR ISNAN(value_3)
-          ) THEN value_3 END
-        ) IS NULL
-        THEN 1
-        ELSE 0
-      END
-    ) AS odd_3
+    ISINF(value_3) OR ISNAN(value_3) AS odd_3
   FROM scoped
-), branch_facts AS (
-  WITH units AS (
-    SELECT
-      m.analysis_basis,
-      m.branch,
-      m."busy" AS segment_1,
-      m."it's `quiet`" AS segment_2,
-      CAST(TO_INT64(m."clicks") AS DOUBLE) AS value_0,
-      CAST(m."spend" AS DOUBLE) AS value_1,
-      CAST(covariates_preenrollment_week."clicks" AS DOUBLE) AS value_2,
-      CAST(covariates_preenrollment_week."spend" AS DOUBLE) AS value_3
-    FROM "slices"."jetstream"."metrics/reader-mode@2024-01-14" AS m
-    LEFT JOIN (
-      SELECT
-        p.analysis_id,
-        p.branch,
-        p."clicks",
-        p."spend"
-      FROM "slices"."jetstream"."preenrollment_metrics/reader-mode@2024-01-08" AS p
-      WHERE
-        (
-          p.period = 'preenrollment_week' AND p.window_index = 1
-        )
-        AND p.analysis_basis = 'enrollments'
-    ) AS covariates_preenrollment_week
-      ON m.analysis_id = covariates_preenrollment_week.analysis_id
-      AND m.branch = covariates_preenrollment_week.branch
-    WHERE
-      (
-        m.period = 'week' AND m.window_index = 1
-      )
-      AND m.analysis_basis IN ('enrollments', 'exposures')
-  ), scoped AS (
-    SELECT
-      s.segment,
-      units.analysis_basis,
-      units.branch,
-      value_0,
-      value_1,
-      value_2,
-      value_3
-    FROM units
-    CROSS JOIN (
-      SELECT
-        TO_INT64(0) AS segment
-      UNION ALL
-      SELECT
-        TO_INT64(1) AS segment
-      UNION ALL
-      SELECT
-        TO_INT64(2) AS segment
-    ) AS s
-    WHERE
-      s.segment = 0
-      OR (
-        s.segment = 1 AND segment_1
-      )
-      OR (
-        s.segment = 2 AND segment_2
-      )
-  ), unit_values AS (
-    SELECT
-      segment,
-      analysis_basis,
-      branch,
-      value_0 AS value_0,
-      TO_INT64(0) AS odd_0,
-      CASE WHEN NOT (
-        ISINF(value_1) OR ISNAN(value_1)
-      ) THEN value_1 END AS value_1,
-      TO_INT64(
-        CASE
-          WHEN NOT value_1 IS NULL
-          AND (
-            CASE WHEN NOT (
-              ISINF(value_1) OR ISNAN(value_1)
-            ) THEN value_1 END
-          ) IS NULL
-          THEN 1
-          ELSE 0
-        END
-      ) AS odd_1,
-      CASE WHEN NOT (
-        ISINF(value_2) OR ISNAN(value_2)
-      ) THEN value_2 END AS value_2,
-      TO_INT64(
-        CASE
-          WHEN NOT value_2 IS NULL
-          AND (
-            CASE WHEN NOT (
-              ISINF(value_2) OR ISNAN(value_2)
-            ) THEN value_2 END
-          ) IS NULL
-          THEN 1
-          ELSE 0
-        END
-      ) AS odd_2,
-      CASE WHEN NOT (
-        ISINF(value_3) OR ISNAN(value_3)
-      ) THEN value_3 END AS value_3,
-      TO_INT64(
-        CASE
-          WHEN NOT value_3 IS NULL
-          AND (
-            CASE WHEN NOT (
-              ISINF(value_3) OR ISNAN(value_3)
-            ) THEN value_3 END
-          ) IS NULL
-          THEN 1
-          ELSE 0
-        END
-      ) AS odd_3
-    FROM scoped
-  ), present AS (
-    SELECT
-      segment,
-      analysis_basis,
-      branch,
-      CASE
-        WHEN NOT value_1 IS NULL AND NOT value_2 IS NULL AND NOT value_3 IS NULL
-        THEN value_0
-      END AS own_0,
-      CASE
-        WHEN NOT value_0 IS NULL AND NOT value_2 IS NULL AND NOT value_3 IS NULL
-        THEN value_1
-      END AS own_0_x,
-      CASE
-        WHEN NOT value_0 IS NULL AND NOT value_1 IS NULL AND NOT value_3 IS NULL
-        THEN value_2
-      END AS own_0_c0,
-      CASE
-        WHEN NOT value_0 IS NULL AND NOT value_1 IS NULL AND NOT value_2 IS NULL
-        THEN value_3
-      END AS own_0_c1,
-      CASE WHEN NOT value_1 IS NULL THEN value_0 END AS value_0,
-      CASE WHEN NOT value_0 IS NULL THEN value_1 END AS value_1
-    FROM unit_values
-  ), highest_values AS (
-    SELECT
-      segment,
-      analysis_basis,
-      branch,
-      AVG(own_0) AS mean_0,
-      AVG(own_0_x) AS mean_0_x,
-      AVG(own_0_c0) AS mean_0_c0,
-      AVG(own_0_c1) AS mean_0_c1,
-      COUNT(value_0) AS units_0,
-      MAX(value_0, 6) AS highest_0,
-      COUNT(value_1) AS units_1,
-      MAX(value_1, 6) AS highest_1
-    FROM present
-    GROUP BY
-      segment,
-      analysis_basis,
-      branch
-  ), ranked AS (
-    SELECT
-      *,
-      (
-        units_0 - 1
-      ) * CAST(9.4999999999999996e-01 AS DOUBLE) AS rank_0,
-      (
-        units_1 - 1
-      ) * CAST(9.4999999999999996e-01 AS DOUBLE) AS rank_1
-    FROM highest_values
-  )
-  SELECT
-    segment,
-    analysis_basis,
-    branch,
-    mean_0,
-    mean_0_x,
-    mean_0_c0,
-    mean_0_c1,
-    CASE
-      WHEN units_0 > 0
-      THEN CASE
-        WHEN rank_0 > FLOOR(rank_0)
-        THEN highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1] + (
-          rank_0 - FLOOR(rank_0)
-        ) * (
-          highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0) - 1) + 1] - highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1]
-        )
-        ELSE highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1]
-      END
-    END AS threshold_0,
-    CASE
-      WHEN units_1 > 0
-      THEN CASE
-        WHEN rank_1 > FLOOR(rank_1)
-        THEN highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1)) + 1] + (
-          rank_1 - FLOOR(rank_1)
-        ) * (
-          highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1) - 1) + 1] - highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1)) + 1]
-        )
-        ELSE highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1)) + 1]
-      END
-    END AS threshold_1
-  FROM ranked
 ), pooled_facts AS (
   WITH units AS (
     SELECT
@@ -317,7 +84,7 @@ WITH units AS (
       m."busy" AS segment_1,
       m."it's `quiet`" AS segment_2,
       CAST(covariates_preenrollment_week."clicks" AS DOUBLE) AS value_0,
-      CAST(TO_INT64(m."clicks") AS DOUBLE) AS value_1,
+      CAST(m."clicks" AS DOUBLE) AS value_1,
       CAST(m."spend" AS DOUBLE) AS value_2,
       CAST(covariates_preenrollment_week."spend" AS DOUBLE) AS value_3
     FROM "slices"."jetstream"."metrics/reader-mode@2024-01-14" AS m
@@ -377,55 +144,29 @@ WITH units AS (
       CASE WHEN NOT (
         ISINF(value_0) OR ISNAN(value_0)
       ) THEN value_0 END AS value_0,
-      TO_INT64(
-        CASE
-          WHEN NOT value_0 IS NULL
-          AND (
-            CASE WHEN NOT (
-              ISINF(value_0) OR ISNAN(value_0)
-            ) THEN value_0 END
-          ) IS NULL
-          THEN 1
-          ELSE 0
-        END
-      ) AS odd_0,
-      value_1 AS value_1,
-      TO_INT64(0) AS odd_1,
+      ISINF(value_0) OR ISNAN(value_0) AS odd_0,
+      value_1,
       CASE WHEN NOT (
         ISINF(value_2) OR ISNAN(value_2)
       ) THEN value_2 END AS value_2,
-      TO_INT64(
-        CASE
-          WHEN NOT value_2 IS NULL
-          AND (
-            CASE WHEN NOT (
-              ISINF(value_2) OR ISNAN(value_2)
-            ) THEN value_2 END
-          ) IS NULL
-          THEN 1
-          ELSE 0
-        END
-      ) AS odd_2,
+      ISINF(value_2) OR ISNAN(value_2) AS odd_2,
       CASE WHEN NOT (
         ISINF(value_3) OR ISNAN(value_3)
       ) THEN value_3 END AS value_3,
-      TO_INT64(
-        CASE
-          WHEN NOT value_3 IS NULL
-          AND (
-            CASE WHEN NOT (
-              ISINF(value_3) OR ISNAN(value_3)
-            ) THEN value_3 END
-          ) IS NULL
-          THEN 1
-          ELSE 0
-        END
-      ) AS odd_3
+      ISINF(value_3) OR ISNAN(value_3) AS odd_3
     FROM scoped
   ), present AS (
     SELECT
       segment,
       analysis_basis,
+      CASE
+        WHEN NOT value_1 IS NULL AND NOT value_2 IS NULL AND NOT value_3 IS NULL
+        THEN value_0
+      END AS own_0_c0,
+      CASE
+        WHEN NOT value_1 IS NULL AND NOT value_2 IS NULL AND NOT value_0 IS NULL
+        THEN value_3
+      END AS own_0_c1,
       CASE WHEN NOT value_1 IS NULL AND NOT value_2 IS NULL THEN value_0 END AS value_2,
       CASE WHEN NOT value_1 IS NULL AND NOT value_2 IS NULL THEN value_3 END AS value_3
     FROM unit_values
@@ -433,6 +174,8 @@ WITH units AS (
     SELECT
       segment,
       analysis_basis,
+      AVG(own_0_c0) AS mean_0_c0,
+      AVG(own_0_c1) AS mean_0_c1,
       COUNT(value_2) AS units_2,
       MAX(value_2, 13) AS highest_2,
       COUNT(value_3) AS units_3,
@@ -455,6 +198,8 @@ WITH units AS (
   SELECT
     segment,
     analysis_basis,
+    mean_0_c0,
+    mean_0_c1,
     CASE
       WHEN units_2 > 0
       THEN CASE
@@ -480,26 +225,195 @@ WITH units AS (
       END
     END AS threshold_3
   FROM ranked
+), branch_facts AS (
+  WITH units AS (
+    SELECT
+      m.analysis_basis,
+      m.branch,
+      m."busy" AS segment_1,
+      m."it's `quiet`" AS segment_2,
+      CAST(m."clicks" AS DOUBLE) AS value_0,
+      CAST(m."spend" AS DOUBLE) AS value_1,
+      CAST(covariates_preenrollment_week."clicks" AS DOUBLE) AS value_2,
+      CAST(covariates_preenrollment_week."spend" AS DOUBLE) AS value_3
+    FROM "slices"."jetstream"."metrics/reader-mode@2024-01-14" AS m
+    LEFT JOIN (
+      SELECT
+        p.analysis_id,
+        p.branch,
+        p."clicks",
+        p."spend"
+      FROM "slices"."jetstream"."preenrollment_metrics/reader-mode@2024-01-08" AS p
+      WHERE
+        (
+          p.period = 'preenrollment_week' AND p.window_index = 1
+        )
+        AND p.analysis_basis = 'enrollments'
+    ) AS covariates_preenrollment_week
+      ON m.analysis_id = covariates_preenrollment_week.analysis_id
+      AND m.branch = covariates_preenrollment_week.branch
+    WHERE
+      (
+        m.period = 'week' AND m.window_index = 1
+      )
+      AND m.analysis_basis IN ('enrollments', 'exposures')
+  ), scoped AS (
+    SELECT
+      s.segment,
+      units.analysis_basis,
+      units.branch,
+      value_0,
+      value_1,
+      value_2,
+      value_3
+    FROM units
+    CROSS JOIN (
+      SELECT
+        TO_INT64(0) AS segment
+      UNION ALL
+      SELECT
+        TO_INT64(1) AS segment
+      UNION ALL
+      SELECT
+        TO_INT64(2) AS segment
+    ) AS s
+    WHERE
+      s.segment = 0
+      OR (
+        s.segment = 1 AND segment_1
+      )
+      OR (
+        s.segment = 2 AND segment_2
+      )
+  ), unit_values AS (
+    SELECT
+      segment,
+      analysis_basis,
+      branch,
+      value_0,
+      CASE WHEN NOT (
+        ISINF(value_1) OR ISNAN(value_1)
+      ) THEN value_1 END AS value_1,
+      ISINF(value_1) OR ISNAN(value_1) AS odd_1,
+      CASE WHEN NOT (
+        ISINF(value_2) OR ISNAN(value_2)
+      ) THEN value_2 END AS value_2,
+      ISINF(value_2) OR ISNAN(value_2) AS odd_2,
+      CASE WHEN NOT (
+        ISINF(value_3) OR ISNAN(value_3)
+      ) THEN value_3 END AS value_3,
+      ISINF(value_3) OR ISNAN(value_3) AS odd_3
+    FROM scoped
+  ), present AS (
+    SELECT
+      segment,
+      analysis_basis,
+      branch,
+      CASE
+        WHEN NOT value_1 IS NULL AND NOT value_2 IS NULL AND NOT value_3 IS NULL
+        THEN value_0
+      END AS own_0,
+      CASE
+        WHEN NOT value_0 IS NULL AND NOT value_2 IS NULL AND NOT value_3 IS NULL
+        THEN value_1
+      END AS own_0_x,
+      CASE WHEN NOT value_1 IS NULL THEN value_0 END AS value_0,
+      CASE WHEN NOT value_0 IS NULL THEN value_1 END AS value_1
+    FROM unit_values
+  ), highest_values AS (
+    SELECT
+      segment,
+      analysis_basis,
+      branch,
+      AVG(own_0) AS mean_0,
+      AVG(own_0_x) AS mean_0_x,
+      COUNT(value_0) AS units_0,
+      MAX(value_0, 6) AS highest_0,
+      COUNT(value_1) AS units_1,
+      MAX(value_1, 6) AS highest_1
+    FROM present
+    GROUP BY
+      segment,
+      analysis_basis,
+      branch
+  ), ranked AS (
+    SELECT
+      *,
+      (
+        units_0 - 1
+      ) * CAST(9.4999999999999996e-01 AS DOUBLE) AS rank_0,
+      (
+        units_1 - 1
+      ) * CAST(9.4999999999999996e-01 AS DOUBLE) AS rank_1
+    FROM highest_values
+  )
+  SELECT
+    segment,
+    analysis_basis,
+    branch,
+    mean_0,
+    mean_0_x,
+    CASE
+      WHEN units_0 > 0
+      THEN CASE
+        WHEN rank_0 > FLOOR(rank_0)
+        THEN highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1] + (
+          rank_0 - FLOOR(rank_0)
+        ) * (
+          highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0) - 1) + 1] - highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1]
+        )
+        ELSE highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1]
+      END
+    END AS threshold_0,
+    CASE
+      WHEN units_1 > 0
+      THEN CASE
+        WHEN rank_1 > FLOOR(rank_1)
+        THEN highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1)) + 1] + (
+          rank_1 - FLOOR(rank_1)
+        ) * (
+          highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1) - 1) + 1] - highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1)) + 1]
+        )
+        ELSE highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1)) + 1]
+      END
+    END AS threshold_1
+  FROM ranked
 ), facts AS (
   SELECT
-    b.segment,
-    b.analysis_basis,
-    b.branch,
-    CASE WHEN b.mean_0 > b.threshold_0 THEN b.threshold_0 ELSE b.mean_0 END AS centre_0,
-    b.threshold_0 AS threshold_0,
-    b.mean_0 AS uncapped_0,
-    CASE WHEN b.mean_0_x > b.threshold_1 THEN b.threshold_1 ELSE b.mean_0_x END AS centre_0_x,
-    b.threshold_1 AS threshold_0_x,
-    b.mean_0_x AS uncapped_0_x,
-    CASE WHEN b.mean_0_c0 > p.threshold_2 THEN p.threshold_2 ELSE b.mean_0_c0 END AS centre_0_c0,
-    p.threshold_2 AS threshold_0_c0,
-    b.mean_0_c0 AS uncapped_0_c0,
-    CASE WHEN b.mean_0_c1 > p.threshold_3 THEN p.threshold_3 ELSE b.mean_0_c1 END AS centre_0_c1,
-    p.threshold_3 AS threshold_0_c1,
-    b.mean_0_c1 AS uncapped_0_c1
-  FROM branch_facts AS b
-  JOIN pooled_facts AS p
-    ON b.segment = p.segment AND b.analysis_basis = p.analysis_basis
+    branch.segment,
+    branch.analysis_basis,
+    branch.branch,
+    CASE
+      WHEN branch.mean_0 > branch.threshold_0
+      THEN branch.threshold_0
+      ELSE branch.mean_0
+    END AS centre_0,
+    branch.threshold_0 AS threshold_0,
+    branch.mean_0 AS uncapped_0,
+    CASE
+      WHEN branch.mean_0_x > branch.threshold_1
+      THEN branch.threshold_1
+      ELSE branch.mean_0_x
+    END AS centre_0_x,
+    branch.threshold_1 AS threshold_0_x,
+    branch.mean_0_x AS uncapped_0_x,
+    CASE
+      WHEN pooled.mean_0_c0 > pooled.threshold_2
+      THEN pooled.threshold_2
+      ELSE pooled.mean_0_c0
+    END AS centre_0_c0,
+    pooled.threshold_2 AS threshold_0_c0,
+    pooled.mean_0_c0 AS uncapped_0_c0,
+    CASE
+      WHEN pooled.mean_0_c1 > pooled.threshold_3
+      THEN pooled.threshold_3
+      ELSE pooled.mean_0_c1
+    END AS centre_0_c1,
+    pooled.threshold_3 AS threshold_0_c1,
+    pooled.mean_0_c1 AS uncapped_0_c1
+  FROM branch_facts AS branch
+  JOIN pooled_facts AS pooled
+    ON branch.segment = pooled.segment AND branch.analysis_basis = pooled.analysis_basis
   LIMIT 18
 ), differences AS (
   SELECT
@@ -507,7 +421,6 @@ WITH units AS (
     v.analysis_basis,
     v.branch,
     value_0,
-    odd_0,
     value_1,
     odd_1,
     value_2,
@@ -541,7 +454,6 @@ WITH units AS (
     analysis_basis,
     branch,
     COUNT(difference_0) AS units_0,
-    SUM(GREATEST(odd_0, odd_1, odd_2, odd_3)) AS odd_0,
     COUNT(CASE WHEN NOT value_1 IS NULL THEN value_0 END) AS values_0,
     SUM(difference_0) AS part0_0,
     SUM(difference_0_x) AS part1_0,
@@ -556,7 +468,9 @@ WITH units AS (
     SUM(difference_0_x * difference_0_c1) AS product13_0,
     SUM(difference_0_c0 * difference_0_c0) AS product22_0,
     SUM(difference_0_c0 * difference_0_c1) AS product23_0,
-    SUM(difference_0_c1 * difference_0_c1) AS product33_0
+    SUM(difference_0_c1 * difference_0_c1) AS product33_0,
+    COUNT(*) FILTER(WHERE
+      odd_1 OR odd_2 OR odd_3) AS odd_0
   FROM differences
   GROUP BY
     segment,

@@ -60,149 +60,12 @@ WITH units AS (
     CASE WHEN NOT (
       IS_INF(value_0) OR IS_NAN(value_0)
     ) THEN value_0 END AS value_0,
-    CAST(CASE
-      WHEN NOT value_0 IS NULL
-      AND (
-        CASE WHEN NOT (
-          IS_INF(value_0) OR IS_NAN(value_0)
-        ) THEN value_0 END
-      ) IS NULL
-      THEN 1
-      ELSE 0
-    END AS INT64) AS odd_0,
+    IS_INF(value_0) OR IS_NAN(value_0) AS odd_0,
     CASE WHEN NOT (
       IS_INF(value_1) OR IS_NAN(value_1)
     ) THEN value_1 END AS value_1,
-    CAST(CASE
-      WHEN NOT value_1 IS NULL
-      AND (
-        CASE WHEN NOT (
-          IS_INF(value_1) OR IS_NAN(value_1)
-        ) THEN value_1 END
-      ) IS NULL
-      THEN 1
-      ELSE 0
-    END AS INT64) AS odd_1
+    IS_INF(value_1) OR IS_NAN(value_1) AS odd_1
   FROM scoped
-), branch_facts AS (
-  WITH units AS (
-    SELECT
-      m.analysis_basis,
-      m.branch,
-      m.`busy` AS segment_1,
-      m.`it's \`quiet\`` AS segment_2,
-      CAST(m.`spend` AS FLOAT64) AS value_0,
-      CAST(covariates_preenrollment_week.`spend` AS FLOAT64) AS value_1
-    FROM `slices`.`jetstream`.`metrics/reader-mode@2024-01-14` AS m
-    LEFT JOIN (
-      SELECT
-        p.analysis_id,
-        p.branch,
-        p.`spend`
-      FROM `slices`.`jetstream`.`preenrollment_metrics/reader-mode@2024-01-08` AS p
-      WHERE
-        (
-          p.period = 'preenrollment_week' AND p.window_index = 1
-        )
-        AND p.analysis_basis = 'enrollments'
-    ) AS covariates_preenrollment_week
-      ON m.analysis_id = covariates_preenrollment_week.analysis_id
-      AND m.branch = covariates_preenrollment_week.branch
-    WHERE
-      (
-        m.period = 'week' AND m.window_index = 1
-      )
-      AND m.analysis_basis IN ('enrollments', 'exposures')
-  ), scoped AS (
-    SELECT
-      s.segment,
-      units.analysis_basis,
-      units.branch,
-      value_0,
-      value_1
-    FROM units
-    CROSS JOIN (
-      SELECT
-        CAST(0 AS INT64) AS segment
-      UNION ALL
-      SELECT
-        CAST(1 AS INT64) AS segment
-      UNION ALL
-      SELECT
-        CAST(2 AS INT64) AS segment
-    ) AS s
-    WHERE
-      s.segment = 0
-      OR (
-        s.segment = 1 AND segment_1
-      )
-      OR (
-        s.segment = 2 AND segment_2
-      )
-  ), unit_values AS (
-    SELECT
-      segment,
-      analysis_basis,
-      branch,
-      CASE WHEN NOT (
-        IS_INF(value_0) OR IS_NAN(value_0)
-      ) THEN value_0 END AS value_0,
-      CAST(CASE
-        WHEN NOT value_0 IS NULL
-        AND (
-          CASE WHEN NOT (
-            IS_INF(value_0) OR IS_NAN(value_0)
-          ) THEN value_0 END
-        ) IS NULL
-        THEN 1
-        ELSE 0
-      END AS INT64) AS odd_0,
-      CASE WHEN NOT (
-        IS_INF(value_1) OR IS_NAN(value_1)
-      ) THEN value_1 END AS value_1,
-      CAST(CASE
-        WHEN NOT value_1 IS NULL
-        AND (
-          CASE WHEN NOT (
-            IS_INF(value_1) OR IS_NAN(value_1)
-          ) THEN value_1 END
-        ) IS NULL
-        THEN 1
-        ELSE 0
-      END AS INT64) AS odd_1
-    FROM scoped
-  ), present AS (
-    SELECT
-      segment,
-      analysis_basis,
-      branch,
-      CASE WHEN NOT value_1 IS NULL THEN value_0 END AS own_0,
-      CASE WHEN NOT value_0 IS NULL THEN value_1 END AS own_0_x
-    FROM unit_values
-  ), highest_values AS (
-    SELECT
-      segment,
-      analysis_basis,
-      branch,
-      AVG(own_0) AS mean_0,
-      AVG(own_0_x) AS mean_0_x
-    FROM present
-    GROUP BY
-      segment,
-      analysis_basis,
-      branch
-  ), ranked AS (
-    SELECT
-      *
-    FROM highest_values
-  )
-  SELECT
-    segment,
-    analysis_basis,
-    branch,
-    mean_0,
-    mean_0_x
-  FROM ranked
 ), pooled_facts AS (
   WITH units AS (
     SELECT
@@ -266,34 +129,18 @@ WITH units AS (
       CASE WHEN NOT (
         IS_INF(value_0) OR IS_NAN(value_0)
       ) THEN value_0 END AS value_0,
-      CAST(CASE
-        WHEN NOT value_0 IS NULL
-        AND (
-          CASE WHEN NOT (
-            IS_INF(value_0) OR IS_NAN(value_0)
-          ) THEN value_0 END
-        ) IS NULL
-        THEN 1
-        ELSE 0
-      END AS INT64) AS odd_0,
+      IS_INF(value_0) OR IS_NAN(value_0) AS odd_0,
       CASE WHEN NOT (
         IS_INF(value_1) OR IS_NAN(value_1)
       ) THEN value_1 END AS value_1,
-      CAST(CASE
-        WHEN NOT value_1 IS NULL
-        AND (
-          CASE WHEN NOT (
-            IS_INF(value_1) OR IS_NAN(value_1)
-          ) THEN value_1 END
-        ) IS NULL
-        THEN 1
-        ELSE 0
-      END AS INT64) AS odd_1
+      IS_INF(value_1) OR IS_NAN(value_1) AS odd_1
     FROM scoped
   ), present AS (
     SELECT
       segment,
       analysis_basis,
+      CASE WHEN NOT value_1 IS NULL THEN value_0 END AS own_0,
+      CASE WHEN NOT value_0 IS NULL THEN value_1 END AS own_0_x,
       value_0 AS value_0,
       CASE WHEN NOT value_0 IS NULL THEN value_1 END AS value_1
     FROM unit_values
@@ -301,6 +148,8 @@ WITH units AS (
     SELECT
       segment,
       analysis_basis,
+      AVG(own_0) AS mean_0,
+      AVG(own_0_x) AS mean_0_x,
       COUNT(value_0) AS units_0,
       ARRAY_AGG(value_0 IGNORE NULLS ORDER BY value_0 DESC
       LIMIT 13) AS highest_0,
@@ -325,6 +174,8 @@ WITH units AS (
   SELECT
     segment,
     analysis_basis,
+    mean_0,
+    mean_0_x,
     CASE
       WHEN units_0 > 0
       THEN CASE
@@ -352,18 +203,23 @@ WITH units AS (
   FROM ranked
 ), facts AS (
   SELECT
-    b.segment,
-    b.analysis_basis,
-    b.branch,
-    CASE WHEN b.mean_0 > p.threshold_0 THEN p.threshold_0 ELSE b.mean_0 END AS centre_0,
-    p.threshold_0 AS threshold_0,
-    b.mean_0 AS uncapped_0,
-    CASE WHEN b.mean_0_x > p.threshold_1 THEN p.threshold_1 ELSE b.mean_0_x END AS centre_0_x,
-    p.threshold_1 AS threshold_0_x,
-    b.mean_0_x AS uncapped_0_x
-  FROM branch_facts AS b
-  JOIN pooled_facts AS p
-    ON b.segment = p.segment AND b.analysis_basis = p.analysis_basis
+    pooled.segment,
+    pooled.analysis_basis,
+    CASE
+      WHEN pooled.mean_0 > pooled.threshold_0
+      THEN pooled.threshold_0
+      ELSE pooled.mean_0
+    END AS centre_0,
+    pooled.threshold_0 AS threshold_0,
+    pooled.mean_0 AS uncapped_0,
+    CASE
+      WHEN pooled.mean_0_x > pooled.threshold_1
+      THEN pooled.threshold_1
+      ELSE pooled.mean_0_x
+    END AS centre_0_x,
+    pooled.threshold_1 AS threshold_0_x,
+    pooled.mean_0_x AS uncapped_0_x
+  FROM pooled_facts AS pooled
   LIMIT 18
 ), differences AS (
   SELECT
@@ -384,9 +240,7 @@ WITH units AS (
     END - f.centre_0_x AS difference_0_x
   FROM unit_values AS v
   JOIN facts AS f
-    ON v.segment = f.segment
-    AND v.analysis_basis = f.analysis_basis
-    AND v.branch = f.branch
+    ON v.segment = f.segment AND v.analysis_basis = f.analysis_basis
 ), sums AS (
   SELECT
     segment,
@@ -398,9 +252,9 @@ WITH units AS (
     COUNT(difference_0_x) AS units_x_0,
     SUM(difference_0_x) AS power1_x_0,
     SUM(difference_0_x * difference_0_x) AS power2_x_0,
-    SUM(odd_0 + odd_1) AS odd_0,
     COUNT(value_0) AS values_0,
-    SUM(difference_0 * difference_0_x) AS product_0
+    SUM(difference_0 * difference_0_x) AS product_0,
+    COUNTIF(odd_0) + COUNTIF(odd_1) AS odd_0
   FROM differences
   GROUP BY
     segment,
@@ -414,6 +268,4 @@ SELECT
   f.centre_0_x AS centre_x_0
 FROM sums AS s
 JOIN facts AS f
-  ON s.segment = f.segment
-  AND s.analysis_basis = f.analysis_basis
-  AND s.branch = f.branch
+  ON s.segment = f.segment AND s.analysis_basis = f.analysis_basis

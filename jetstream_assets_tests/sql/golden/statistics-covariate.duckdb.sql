@@ -60,157 +60,12 @@ WITH units AS (
     CASE WHEN NOT (
       ISINF(value_0) OR ISNAN(value_0)
     ) THEN value_0 END AS value_0,
-    TO_INT64(
-      CASE
-        WHEN NOT value_0 IS NULL
-        AND (
-          CASE WHEN NOT (
-            ISINF(value_0) OR ISNAN(value_0)
-          ) THEN value_0 END
-        ) IS NULL
-        THEN 1
-        ELSE 0
-      END
-    ) AS odd_0,
+    ISINF(value_0) OR ISNAN(value_0) AS odd_0,
     CASE WHEN NOT (
       ISINF(value_1) OR ISNAN(value_1)
     ) THEN value_1 END AS value_1,
-    TO_INT64(
-      CASE
-        WHEN NOT value_1 IS NULL
-        AND (
-          CASE WHEN NOT (
-            ISINF(value_1) OR ISNAN(value_1)
-          ) THEN value_1 END
-        ) IS NULL
-        THEN 1
-        ELSE 0
-      END
-    ) AS odd_1
+    ISINF(value_1) OR ISNAN(value_1) AS odd_1
   FROM scoped
-), branch_facts AS (
-  WITH units AS (
-    SELECT
-      m.analysis_basis,
-      m.branch,
-      m."busy" AS segment_1,
-      m."it's `quiet`" AS segment_2,
-      CAST(m."spend" AS DOUBLE) AS value_0,
-      CAST(covariates_preenrollment_week."spend" AS DOUBLE) AS value_1
-    FROM "slices"."jetstream"."metrics/reader-mode@2024-01-14" AS m
-    LEFT JOIN (
-      SELECT
-        p.analysis_id,
-        p.branch,
-        p."spend"
-      FROM "slices"."jetstream"."preenrollment_metrics/reader-mode@2024-01-08" AS p
-      WHERE
-        (
-          p.period = 'preenrollment_week' AND p.window_index = 1
-        )
-        AND p.analysis_basis = 'enrollments'
-    ) AS covariates_preenrollment_week
-      ON m.analysis_id = covariates_preenrollment_week.analysis_id
-      AND m.branch = covariates_preenrollment_week.branch
-    WHERE
-      (
-        m.period = 'week' AND m.window_index = 1
-      )
-      AND m.analysis_basis IN ('enrollments', 'exposures')
-  ), scoped AS (
-    SELECT
-      s.segment,
-      units.analysis_basis,
-      units.branch,
-      value_0,
-      value_1
-    FROM units
-    CROSS JOIN (
-      SELECT
-        TO_INT64(0) AS segment
-      UNION ALL
-      SELECT
-        TO_INT64(1) AS segment
-      UNION ALL
-      SELECT
-        TO_INT64(2) AS segment
-    ) AS s
-    WHERE
-      s.segment = 0
-      OR (
-        s.segment = 1 AND segment_1
-      )
-      OR (
-        s.segment = 2 AND segment_2
-      )
-  ), unit_values AS (
-    SELECT
-      segment,
-      analysis_basis,
-      branch,
-      CASE WHEN NOT (
-        ISINF(value_0) OR ISNAN(value_0)
-      ) THEN value_0 END AS value_0,
-      TO_INT64(
-        CASE
-          WHEN NOT value_0 IS NULL
-          AND (
-            CASE WHEN NOT (
-              ISINF(value_0) OR ISNAN(value_0)
-            ) THEN value_0 END
-          ) IS NULL
-          THEN 1
-          ELSE 0
-        END
-      ) AS odd_0,
-      CASE WHEN NOT (
-        ISINF(value_1) OR ISNAN(value_1)
-      ) THEN value_1 END AS value_1,
-      TO_INT64(
-        CASE
-          WHEN NOT value_1 IS NULL
-          AND (
-            CASE WHEN NOT (
-              ISINF(value_1) OR ISNAN(value_1)
-            ) THEN value_1 END
-          ) IS NULL
-          THEN 1
-          ELSE 0
-        END
-      ) AS odd_1
-    FROM scoped
-  ), present AS (
-    SELECT
-      segment,
-      analysis_basis,
-      branch,
-      CASE WHEN NOT value_1 IS NULL THEN value_0 END AS own_0,
-      CASE WHEN NOT value_0 IS NULL THEN value_1 END AS own_0_x
-    FROM unit_values
-  ), highest_values AS (
-    SELECT
-      segment,
-      analysis_basis,
-      branch,
-      AVG(own_0) AS mean_0,
-      AVG(own_0_x) AS mean_0_x
-    FROM present
-    GROUP BY
-      segment,
-      analysis_basis,
-      branch
-  ), ranked AS (
-    SELECT
-      *
-    FROM highest_values
-  )
-  SELECT
-    segment,
-    analysis_basis,
-    branch,
-    mean_0,
-    mean_0_x
-  FROM ranked
 ), pooled_facts AS (
   WITH units AS (
     SELECT
@@ -274,38 +129,18 @@ WITH units AS (
       CASE WHEN NOT (
         ISINF(value_0) OR ISNAN(value_0)
       ) THEN value_0 END AS value_0,
-      TO_INT64(
-        CASE
-          WHEN NOT value_0 IS NULL
-          AND (
-            CASE WHEN NOT (
-              ISINF(value_0) OR ISNAN(value_0)
-            ) THEN value_0 END
-          ) IS NULL
-          THEN 1
-          ELSE 0
-        END
-      ) AS odd_0,
+      ISINF(value_0) OR ISNAN(value_0) AS odd_0,
       CASE WHEN NOT (
         ISINF(value_1) OR ISNAN(value_1)
       ) THEN value_1 END AS value_1,
-      TO_INT64(
-        CASE
-          WHEN NOT value_1 IS NULL
-          AND (
-            CASE WHEN NOT (
-              ISINF(value_1) OR ISNAN(value_1)
-            ) THEN value_1 END
-          ) IS NULL
-          THEN 1
-          ELSE 0
-        END
-      ) AS odd_1
+      ISINF(value_1) OR ISNAN(value_1) AS odd_1
     FROM scoped
   ), present AS (
     SELECT
       segment,
       analysis_basis,
+      CASE WHEN NOT value_1 IS NULL THEN value_0 END AS own_0,
+      CASE WHEN NOT value_0 IS NULL THEN value_1 END AS own_0_x,
       value_0 AS value_0,
       CASE WHEN NOT value_0 IS NULL THEN value_1 END AS value_1
     FROM unit_values
@@ -313,6 +148,8 @@ WITH units AS (
     SELECT
       segment,
       analysis_basis,
+      AVG(own_0) AS mean_0,
+      AVG(own_0_x) AS mean_0_x,
       COUNT(value_0) AS units_0,
       MAX(value_0, 13) AS highest_0,
       COUNT(value_1) AS units_1,
@@ -335,6 +172,8 @@ WITH units AS (
   SELECT
     segment,
     analysis_basis,
+    mean_0,
+    mean_0_x,
     CASE
       WHEN units_0 > 0
       THEN CASE
@@ -362,18 +201,23 @@ WITH units AS (
   FROM ranked
 ), facts AS (
   SELECT
-    b.segment,
-    b.analysis_basis,
-    b.branch,
-    CASE WHEN b.mean_0 > p.threshold_0 THEN p.threshold_0 ELSE b.mean_0 END AS centre_0,
-    p.threshold_0 AS threshold_0,
-    b.mean_0 AS uncapped_0,
-    CASE WHEN b.mean_0_x > p.threshold_1 THEN p.threshold_1 ELSE b.mean_0_x END AS centre_0_x,
-    p.threshold_1 AS threshold_0_x,
-    b.mean_0_x AS uncapped_0_x
-  FROM branch_facts AS b
-  JOIN pooled_facts AS p
-    ON b.segment = p.segment AND b.analysis_basis = p.analysis_basis
+    pooled.segment,
+    pooled.analysis_basis,
+    CASE
+      WHEN pooled.mean_0 > pooled.threshold_0
+      THEN pooled.threshold_0
+      ELSE pooled.mean_0
+    END AS centre_0,
+    pooled.threshold_0 AS threshold_0,
+    pooled.mean_0 AS uncapped_0,
+    CASE
+      WHEN pooled.mean_0_x > pooled.threshold_1
+      THEN pooled.threshold_1
+      ELSE pooled.mean_0_x
+    END AS centre_0_x,
+    pooled.threshold_1 AS threshold_0_x,
+    pooled.mean_0_x AS uncapped_0_x
+  FROM pooled_facts AS pooled
   LIMIT 18
 ), differences AS (
   SELECT
@@ -394,9 +238,7 @@ WITH units AS (
     END - f.centre_0_x AS difference_0_x
   FROM unit_values AS v
   JOIN facts AS f
-    ON v.segment = f.segment
-    AND v.analysis_basis = f.analysis_basis
-    AND v.branch = f.branch
+    ON v.segment = f.segment AND v.analysis_basis = f.analysis_basis
 ), sums AS (
   SELECT
     segment,
@@ -408,9 +250,11 @@ WITH units AS (
     COUNT(difference_0_x) AS units_x_0,
     SUM(difference_0_x) AS power1_x_0,
     SUM(difference_0_x * difference_0_x) AS power2_x_0,
-    SUM(odd_0 + odd_1) AS odd_0,
     COUNT(value_0) AS values_0,
-    SUM(difference_0 * difference_0_x) AS product_0
+    SUM(difference_0 * difference_0_x) AS product_0,
+    COUNT(*) FILTER(WHERE
+      odd_0) + COUNT(*) FILTER(WHERE
+      odd_1) AS odd_0
   FROM differences
   GROUP BY
     segment,
@@ -424,6 +268,4 @@ SELECT
   f.centre_0_x AS centre_x_0
 FROM sums AS s
 JOIN facts AS f
-  ON s.segment = f.segment
-  AND s.analysis_basis = f.analysis_basis
-  AND s.branch = f.branch
+  ON s.segment = f.segment AND s.analysis_basis = f.analysis_basis

@@ -5,7 +5,7 @@ WITH units AS (
     m.`busy` AS segment_1,
     m.`it's \`quiet\`` AS segment_2,
     CAST(m.`spend` AS FLOAT64) AS value_0,
-    CAST(CAST(m.`clicks` AS INT64) AS FLOAT64) AS value_1
+    CAST(m.`clicks` AS FLOAT64) AS value_1
   FROM `slices`.`jetstream`.`metrics/reader-mode@2024-01-14` AS m
   WHERE
     (
@@ -46,18 +46,8 @@ WITH units AS (
     CASE WHEN NOT (
       IS_INF(value_0) OR IS_NAN(value_0)
     ) THEN value_0 END AS value_0,
-    CAST(CASE
-      WHEN NOT value_0 IS NULL
-      AND (
-        CASE WHEN NOT (
-          IS_INF(value_0) OR IS_NAN(value_0)
-        ) THEN value_0 END
-      ) IS NULL
-      THEN 1
-      ELSE 0
-    END AS INT64) AS odd_0,
-    value_1 AS value_1,
-    CAST(0 AS INT64) AS odd_1
+    IS_INF(value_0) OR IS_NAN(value_0) AS odd_0,
+    value_1
   FROM scoped
 ), binned AS (
   SELECT

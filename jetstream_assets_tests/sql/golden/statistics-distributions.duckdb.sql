@@ -5,7 +5,7 @@ WITH units AS (
     m."busy" AS segment_1,
     m."it's `quiet`" AS segment_2,
     CAST(m."spend" AS DOUBLE) AS value_0,
-    CAST(TO_INT64(m."clicks") AS DOUBLE) AS value_1
+    CAST(m."clicks" AS DOUBLE) AS value_1
   FROM "slices"."jetstream"."metrics/reader-mode@2024-01-14" AS m
   WHERE
     (
@@ -46,20 +46,8 @@ WITH units AS (
     CASE WHEN NOT (
       ISINF(value_0) OR ISNAN(value_0)
     ) THEN value_0 END AS value_0,
-    TO_INT64(
-      CASE
-        WHEN NOT value_0 IS NULL
-        AND (
-          CASE WHEN NOT (
-            ISINF(value_0) OR ISNAN(value_0)
-          ) THEN value_0 END
-        ) IS NULL
-        THEN 1
-        ELSE 0
-      END
-    ) AS odd_0,
-    value_1 AS value_1,
-    TO_INT64(0) AS odd_1
+    ISINF(value_0) OR ISNAN(value_0) AS odd_0,
+    value_1
   FROM scoped
 ), binned AS (
   SELECT

@@ -5,7 +5,7 @@ WITH units AS (
     m."busy" AS segment_1,
     m."it's `quiet`" AS segment_2,
     CAST(m."spend" AS DOUBLE) AS value_0,
-    CAST(TO_INT64(m."clicks") AS DOUBLE) AS value_1
+    CAST(m."clicks" AS DOUBLE) AS value_1
   FROM "slices"."jetstream"."metrics/reader-mode@2024-01-14" AS m
   WHERE
     (
@@ -46,135 +46,9 @@ WITH units AS (
     CASE WHEN NOT (
       ISINF(value_0) OR ISNAN(value_0)
     ) THEN value_0 END AS value_0,
-    TO_INT64(
-      CASE
-        WHEN NOT value_0 IS NULL
-        AND (
-          CASE WHEN NOT (
-            ISINF(value_0) OR ISNAN(value_0)
-          ) THEN value_0 END
-        ) IS NULL
-        THEN 1
-        ELSE 0
-      END
-    ) AS odd_0,
-    value_1 AS value_1,
-    TO_INT64(0) AS odd_1
+    ISINF(value_0) OR ISNAN(value_0) AS odd_0,
+    value_1
   FROM scoped
-), branch_facts AS (
-  WITH units AS (
-    SELECT
-      m.analysis_basis,
-      m.branch,
-      m."busy" AS segment_1,
-      m."it's `quiet`" AS segment_2,
-      CAST(m."spend" AS DOUBLE) AS value_0,
-      CAST(TO_INT64(m."clicks") AS DOUBLE) AS value_1
-    FROM "slices"."jetstream"."metrics/reader-mode@2024-01-14" AS m
-    WHERE
-      (
-        m.period = 'week' AND m.window_index = 1
-      )
-      AND m.analysis_basis IN ('enrollments', 'exposures')
-  ), scoped AS (
-    SELECT
-      s.segment,
-      units.analysis_basis,
-      units.branch,
-      value_0,
-      value_1
-    FROM units
-    CROSS JOIN (
-      SELECT
-        TO_INT64(0) AS segment
-      UNION ALL
-      SELECT
-        TO_INT64(1) AS segment
-      UNION ALL
-      SELECT
-        TO_INT64(2) AS segment
-    ) AS s
-    WHERE
-      s.segment = 0
-      OR (
-        s.segment = 1 AND segment_1
-      )
-      OR (
-        s.segment = 2 AND segment_2
-      )
-  ), unit_values AS (
-    SELECT
-      segment,
-      analysis_basis,
-      branch,
-      CASE WHEN NOT (
-        ISINF(value_0) OR ISNAN(value_0)
-      ) THEN value_0 END AS value_0,
-      TO_INT64(
-        CASE
-          WHEN NOT value_0 IS NULL
-          AND (
-            CASE WHEN NOT (
-              ISINF(value_0) OR ISNAN(value_0)
-            ) THEN value_0 END
-          ) IS NULL
-          THEN 1
-          ELSE 0
-        END
-      ) AS odd_0,
-      value_1 AS value_1,
-      TO_INT64(0) AS odd_1
-    FROM scoped
-  ), present AS (
-    SELECT
-      segment,
-      analysis_basis,
-      branch,
-      value_0 AS own_0,
-      value_1 AS own_1,
-      value_0 AS value_0
-    FROM unit_values
-  ), highest_values AS (
-    SELECT
-      segment,
-      analysis_basis,
-      branch,
-      AVG(own_0) AS mean_0,
-      AVG(own_1) AS mean_1,
-      COUNT(value_0) AS units_0,
-      MAX(value_0, 6) AS highest_0
-    FROM present
-    GROUP BY
-      segment,
-      analysis_basis,
-      branch
-  ), ranked AS (
-    SELECT
-      *,
-      (
-        units_0 - 1
-      ) * CAST(9.4999999999999996e-01 AS DOUBLE) AS rank_0
-    FROM highest_values
-  )
-  SELECT
-    segment,
-    analysis_basis,
-    branch,
-    mean_0,
-    mean_1,
-    CASE
-      WHEN units_0 > 0
-      THEN CASE
-        WHEN rank_0 > FLOOR(rank_0)
-        THEN highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1] + (
-          rank_0 - FLOOR(rank_0)
-        ) * (
-          highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0) - 1) + 1] - highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1]
-        )
-        ELSE highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1]
-      END
-    END AS threshold_0
-  FROM ranked
 ), pooled_facts AS (
   WITH units AS (
     SELECT
@@ -182,7 +56,7 @@ WITH units AS (
       m.branch,
       m."busy" AS segment_1,
       m."it's `quiet`" AS segment_2,
-      CAST(TO_INT64(m."clicks") AS DOUBLE) AS value_0
+      CAST(m."clicks" AS DOUBLE) AS value_0
     FROM "slices"."jetstream"."metrics/reader-mode@2024-01-14" AS m
     WHERE
       (
@@ -219,19 +93,20 @@ WITH units AS (
       segment,
       analysis_basis,
       branch,
-      value_0 AS value_0,
-      TO_INT64(0) AS odd_0
+      value_0
     FROM scoped
   ), present AS (
     SELECT
       segment,
       analysis_basis,
+      value_0 AS own_1,
       value_0 AS value_1
     FROM unit_values
   ), highest_values AS (
     SELECT
       segment,
       analysis_basis,
+      AVG(own_1) AS mean_1,
       COUNT(value_1) AS units_1,
       MAX(value_1, 13) AS highest_1
     FROM present
@@ -249,6 +124,7 @@ WITH units AS (
   SELECT
     segment,
     analysis_basis,
+    mean_1,
     CASE
       WHEN units_1 > 0
       THEN CEIL(
@@ -264,20 +140,124 @@ WITH units AS (
       )
     END AS threshold_1
   FROM ranked
+), branch_facts AS (
+  WITH units AS (
+    SELECT
+      m.analysis_basis,
+      m.branch,
+      m."busy" AS segment_1,
+      m."it's `quiet`" AS segment_2,
+      CAST(m."spend" AS DOUBLE) AS value_0
+    FROM "slices"."jetstream"."metrics/reader-mode@2024-01-14" AS m
+    WHERE
+      (
+        m.period = 'week' AND m.window_index = 1
+      )
+      AND m.analysis_basis IN ('enrollments', 'exposures')
+  ), scoped AS (
+    SELECT
+      s.segment,
+      units.analysis_basis,
+      units.branch,
+      value_0
+    FROM units
+    CROSS JOIN (
+      SELECT
+        TO_INT64(0) AS segment
+      UNION ALL
+      SELECT
+        TO_INT64(1) AS segment
+      UNION ALL
+      SELECT
+        TO_INT64(2) AS segment
+    ) AS s
+    WHERE
+      s.segment = 0
+      OR (
+        s.segment = 1 AND segment_1
+      )
+      OR (
+        s.segment = 2 AND segment_2
+      )
+  ), unit_values AS (
+    SELECT
+      segment,
+      analysis_basis,
+      branch,
+      CASE WHEN NOT (
+        ISINF(value_0) OR ISNAN(value_0)
+      ) THEN value_0 END AS value_0,
+      ISINF(value_0) OR ISNAN(value_0) AS odd_0
+    FROM scoped
+  ), present AS (
+    SELECT
+      segment,
+      analysis_basis,
+      branch,
+      value_0 AS own_0,
+      value_0 AS value_0
+    FROM unit_values
+  ), highest_values AS (
+    SELECT
+      segment,
+      analysis_basis,
+      branch,
+      AVG(own_0) AS mean_0,
+      COUNT(value_0) AS units_0,
+      MAX(value_0, 6) AS highest_0
+    FROM present
+    GROUP BY
+      segment,
+      analysis_basis,
+      branch
+  ), ranked AS (
+    SELECT
+      *,
+      (
+        units_0 - 1
+      ) * CAST(9.4999999999999996e-01 AS DOUBLE) AS rank_0
+    FROM highest_values
+  )
+  SELECT
+    segment,
+    analysis_basis,
+    branch,
+    mean_0,
+    CASE
+      WHEN units_0 > 0
+      THEN CASE
+        WHEN rank_0 > FLOOR(rank_0)
+        THEN highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1] + (
+          rank_0 - FLOOR(rank_0)
+        ) * (
+          highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0) - 1) + 1] - highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1]
+        )
+        ELSE highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1]
+      END
+    END AS threshold_0
+  FROM ranked
 ), facts AS (
   SELECT
-    b.segment,
-    b.analysis_basis,
-    b.branch,
-    CASE WHEN b.mean_0 > b.threshold_0 THEN b.threshold_0 ELSE b.mean_0 END AS centre_0,
-    b.threshold_0 AS threshold_0,
-    b.mean_0 AS uncapped_0,
-    CASE WHEN b.mean_1 > p.threshold_1 THEN p.threshold_1 ELSE b.mean_1 END AS centre_1,
-    p.threshold_1 AS threshold_1,
-    b.mean_1 AS uncapped_1
-  FROM branch_facts AS b
-  JOIN pooled_facts AS p
-    ON b.segment = p.segment AND b.analysis_basis = p.analysis_basis
+    branch.segment,
+    branch.analysis_basis,
+    branch.branch,
+    CASE
+      WHEN branch.mean_0 > branch.threshold_0
+      THEN branch.threshold_0
+      ELSE branch.mean_0
+    END AS centre_0,
+    branch.threshold_0 AS threshold_0,
+    branch.mean_0 AS uncapped_0,
+    CASE
+      WHEN pooled.mean_1 > pooled.threshold_1
+      THEN pooled.threshold_1
+      ELSE pooled.mean_1
+    END AS centre_1,
+    pooled.threshold_1 AS threshold_1,
+    pooled.mean_1 AS uncapped_1
+  FROM branch_facts AS branch
+  JOIN pooled_facts AS pooled
+    ON branch.segment = pooled.segment AND branch.analysis_basis = pooled.analysis_basis
   LIMIT 18
 ), differences AS (
   SELECT
@@ -287,7 +267,6 @@ WITH units AS (
     value_0,
     odd_0,
     value_1,
-    odd_1,
     CASE WHEN value_0 > f.threshold_0 THEN f.threshold_0 ELSE value_0 END - f.centre_0 AS difference_0,
     CASE WHEN value_1 > f.threshold_1 THEN f.threshold_1 ELSE value_1 END - f.centre_1 AS difference_1
   FROM unit_values AS v
@@ -305,15 +284,15 @@ WITH units AS (
     SUM(difference_0 * difference_0) AS power2_0,
     SUM(difference_0 * difference_0 * difference_0) AS power3_0,
     SUM(difference_0 * difference_0 * difference_0 * difference_0) AS power4_0,
-    SUM(odd_0) AS odd_0,
     MIN(value_0) AS lowest_0,
     MAX(value_0) AS highest_0,
+    COUNT(*) FILTER(WHERE
+      odd_0) AS odd_0,
     COUNT(difference_1) AS units_1,
     SUM(difference_1) AS power1_1,
     SUM(difference_1 * difference_1) AS power2_1,
     SUM(difference_1 * difference_1 * difference_1) AS power3_1,
     SUM(difference_1 * difference_1 * difference_1 * difference_1) AS power4_1,
-    SUM(odd_1) AS odd_1,
     MIN(value_1) AS lowest_1,
     MAX(value_1) AS highest_1
   FROM differences

@@ -4,7 +4,7 @@ WITH units AS (
     m.branch,
     m.`busy` AS segment_1,
     m.`it's \`quiet\`` AS segment_2,
-    CAST(CAST(m.`clicks` AS INT64) AS FLOAT64) AS value_0,
+    CAST(m.`clicks` AS FLOAT64) AS value_0,
     CAST(m.`spend` AS FLOAT64) AS value_1
   FROM `slices`.`jetstream`.`metrics/reader-mode@2024-01-14` AS m
   WHERE
@@ -43,21 +43,11 @@ WITH units AS (
     segment,
     analysis_basis,
     branch,
-    value_0 AS value_0,
-    CAST(0 AS INT64) AS odd_0,
+    value_0,
     CASE WHEN NOT (
       IS_INF(value_1) OR IS_NAN(value_1)
     ) THEN value_1 END AS value_1,
-    CAST(CASE
-      WHEN NOT value_1 IS NULL
-      AND (
-        CASE WHEN NOT (
-          IS_INF(value_1) OR IS_NAN(value_1)
-        ) THEN value_1 END
-      ) IS NULL
-      THEN 1
-      ELSE 0
-    END AS INT64) AS odd_1
+    IS_INF(value_1) OR IS_NAN(value_1) AS odd_1
   FROM scoped
 ), counted AS (
   SELECT

@@ -4,7 +4,7 @@ WITH units AS (
     m.branch,
     m."busy" AS segment_1,
     m."it's `quiet`" AS segment_2,
-    CAST(TO_INT64(m."clicks") AS DOUBLE) AS value_0,
+    CAST(m."clicks" AS DOUBLE) AS value_0,
     CAST(m."spend" AS DOUBLE) AS value_1
   FROM "slices"."jetstream"."metrics/reader-mode@2024-01-14" AS m
   WHERE
@@ -43,23 +43,11 @@ WITH units AS (
     segment,
     analysis_basis,
     branch,
-    value_0 AS value_0,
-    TO_INT64(0) AS odd_0,
+    value_0,
     CASE WHEN NOT (
       ISINF(value_1) OR ISNAN(value_1)
     ) THEN value_1 END AS value_1,
-    TO_INT64(
-      CASE
-        WHEN NOT value_1 IS NULL
-        AND (
-          CASE WHEN NOT (
-            ISINF(value_1) OR ISNAN(value_1)
-          ) THEN value_1 END
-        ) IS NULL
-        THEN 1
-        ELSE 0
-      END
-    ) AS odd_1
+    ISINF(value_1) OR ISNAN(value_1) AS odd_1
   FROM scoped
 ), counted AS (
   SELECT

@@ -71,16 +71,7 @@ WITH units AS (
     CASE WHEN NOT (
       IS_INF(value_0) OR IS_NAN(value_0)
     ) THEN value_0 END AS value_0,
-    CAST(CASE
-      WHEN NOT value_0 IS NULL
-      AND (
-        CASE WHEN NOT (
-          IS_INF(value_0) OR IS_NAN(value_0)
-        ) THEN value_0 END
-      ) IS NULL
-      THEN 1
-      ELSE 0
-    END AS INT64) AS odd_0
+    IS_INF(value_0) OR IS_NAN(value_0) AS odd_0
   FROM treated_1
 ), branch_facts AS (
   WITH units AS (
@@ -156,16 +147,7 @@ WITH units AS (
       CASE WHEN NOT (
         IS_INF(value_0) OR IS_NAN(value_0)
       ) THEN value_0 END AS value_0,
-      CAST(CASE
-        WHEN NOT value_0 IS NULL
-        AND (
-          CASE WHEN NOT (
-            IS_INF(value_0) OR IS_NAN(value_0)
-          ) THEN value_0 END
-        ) IS NULL
-        THEN 1
-        ELSE 0
-      END AS INT64) AS odd_0
+      IS_INF(value_0) OR IS_NAN(value_0) AS odd_0
     FROM treated_1
   ), present AS (
     SELECT
@@ -198,11 +180,11 @@ WITH units AS (
   FROM ranked
 ), facts AS (
   SELECT
-    b.segment,
-    b.analysis_basis,
-    b.branch,
-    b.mean_0 AS centre_0
-  FROM branch_facts AS b
+    branch.segment,
+    branch.analysis_basis,
+    branch.branch,
+    branch.mean_0 AS centre_0
+  FROM branch_facts AS branch
   LIMIT 18
 ), differences AS (
   SELECT
@@ -227,9 +209,9 @@ WITH units AS (
     SUM(difference_0 * difference_0) AS power2_0,
     SUM(difference_0 * difference_0 * difference_0) AS power3_0,
     SUM(difference_0 * difference_0 * difference_0 * difference_0) AS power4_0,
-    SUM(odd_0) AS odd_0,
     MIN(value_0) AS lowest_0,
-    MAX(value_0) AS highest_0
+    MAX(value_0) AS highest_0,
+    COUNTIF(odd_0) AS odd_0
   FROM differences
   GROUP BY
     segment,

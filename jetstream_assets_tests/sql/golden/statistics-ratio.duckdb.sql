@@ -4,7 +4,7 @@ WITH units AS (
     m.branch,
     m."busy" AS segment_1,
     m."it's `quiet`" AS segment_2,
-    CAST(TO_INT64(m."clicks") AS DOUBLE) AS value_0,
+    CAST(m."clicks" AS DOUBLE) AS value_0,
     CAST(m."spend" AS DOUBLE) AS value_1
   FROM "slices"."jetstream"."metrics/reader-mode@2024-01-14" AS m
   WHERE
@@ -43,23 +43,11 @@ WITH units AS (
     segment,
     analysis_basis,
     branch,
-    value_0 AS value_0,
-    TO_INT64(0) AS odd_0,
+    value_0,
     CASE WHEN NOT (
       ISINF(value_1) OR ISNAN(value_1)
     ) THEN value_1 END AS value_1,
-    TO_INT64(
-      CASE
-        WHEN NOT value_1 IS NULL
-        AND (
-          CASE WHEN NOT (
-            ISINF(value_1) OR ISNAN(value_1)
-          ) THEN value_1 END
-        ) IS NULL
-        THEN 1
-        ELSE 0
-      END
-    ) AS odd_1
+    ISINF(value_1) OR ISNAN(value_1) AS odd_1
   FROM scoped
 ), branch_facts AS (
   WITH units AS (
@@ -68,7 +56,7 @@ WITH units AS (
       m.branch,
       m."busy" AS segment_1,
       m."it's `quiet`" AS segment_2,
-      CAST(TO_INT64(m."clicks") AS DOUBLE) AS value_0,
+      CAST(m."clicks" AS DOUBLE) AS value_0,
       CAST(m."spend" AS DOUBLE) AS value_1
     FROM "slices"."jetstream"."metrics/reader-mode@2024-01-14" AS m
     WHERE
@@ -107,23 +95,11 @@ WITH units AS (
       segment,
       analysis_basis,
       branch,
-      value_0 AS value_0,
-      TO_INT64(0) AS odd_0,
+      value_0,
       CASE WHEN NOT (
         ISINF(value_1) OR ISNAN(value_1)
       ) THEN value_1 END AS value_1,
-      TO_INT64(
-        CASE
-          WHEN NOT value_1 IS NULL
-          AND (
-            CASE WHEN NOT (
-              ISINF(value_1) OR ISNAN(value_1)
-            ) THEN value_1 END
-          ) IS NULL
-          THEN 1
-          ELSE 0
-        END
-      ) AS odd_1
+      ISINF(value_1) OR ISNAN(value_1) AS odd_1
     FROM scoped
   ), present AS (
     SELECT
@@ -195,16 +171,24 @@ WITH units AS (
   FROM ranked
 ), facts AS (
   SELECT
-    b.segment,
-    b.analysis_basis,
-    b.branch,
-    CASE WHEN b.mean_0 > b.threshold_0 THEN b.threshold_0 ELSE b.mean_0 END AS centre_0,
-    b.threshold_0 AS threshold_0,
-    b.mean_0 AS uncapped_0,
-    CASE WHEN b.mean_0_x > b.threshold_1 THEN b.threshold_1 ELSE b.mean_0_x END AS centre_0_x,
-    b.threshold_1 AS threshold_0_x,
-    b.mean_0_x AS uncapped_0_x
-  FROM branch_facts AS b
+    branch.segment,
+    branch.analysis_basis,
+    branch.branch,
+    CASE
+      WHEN branch.mean_0 > branch.threshold_0
+      THEN branch.threshold_0
+      ELSE branch.mean_0
+    END AS centre_0,
+    branch.threshold_0 AS threshold_0,
+    branch.mean_0 AS uncapped_0,
+    CASE
+      WHEN branch.mean_0_x > branch.threshold_1
+      THEN branch.threshold_1
+      ELSE branch.mean_0_x
+    END AS centre_0_x,
+    branch.threshold_1 AS threshold_0_x,
+    branch.mean_0_x AS uncapped_0_x
+  FROM branch_facts AS branch
   LIMIT 18
 ), differences AS (
   SELECT
@@ -212,7 +196,6 @@ WITH units AS (
     v.analysis_basis,
     v.branch,
     value_0,
-    odd_0,
     value_1,
     odd_1,
     CASE
@@ -234,7 +217,6 @@ WITH units AS (
     analysis_basis,
     branch,
     COUNT(difference_0) AS units_0,
-    SUM(GREATEST(odd_0, odd_1)) AS odd_0,
     MAX(CASE WHEN NOT value_1 IS NULL THEN value_0 END) AS highest_0,
     SUM(difference_0_x) AS joint01_0,
     SUM(difference_0_x * difference_0_x) AS joint02_0,
@@ -249,7 +231,9 @@ WITH units AS (
     SUM(difference_0 * difference_0 * difference_0_x * difference_0_x) AS joint22_0,
     SUM(difference_0 * difference_0 * difference_0) AS joint30_0,
     SUM(difference_0 * difference_0 * difference_0 * difference_0_x) AS joint31_0,
-    SUM(difference_0 * difference_0 * difference_0 * difference_0) AS joint40_0
+    SUM(difference_0 * difference_0 * difference_0 * difference_0) AS joint40_0,
+    COUNT(*) FILTER(WHERE
+      odd_1) AS odd_0
   FROM differences
   GROUP BY
     segment,

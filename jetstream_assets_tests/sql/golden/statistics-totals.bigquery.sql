@@ -4,7 +4,7 @@ WITH units AS (
     m.branch,
     m.`busy` AS segment_1,
     m.`it's \`quiet\`` AS segment_2,
-    CAST(CAST(m.`clicks` AS INT64) AS FLOAT64) AS value_0
+    CAST(m.`clicks` AS FLOAT64) AS value_0
   FROM `slices`.`jetstream`.`metrics/reader-mode@2024-01-14` AS m
   WHERE
     (
@@ -41,8 +41,7 @@ WITH units AS (
     segment,
     analysis_basis,
     branch,
-    value_0 AS value_0,
-    CAST(0 AS INT64) AS odd_0
+    value_0
   FROM scoped
 )
 SELECT
@@ -50,14 +49,8 @@ SELECT
   analysis_basis,
   branch,
   COUNT(value_0) AS units_0,
-  SUM(odd_0) AS odd_0,
   SUM(value_0) AS total_0,
-  SUM(
-    CASE
-      WHEN NOT value_0 IS NULL
-      THEN CASE WHEN value_0 IN (0, 1) THEN 0 ELSE 1 END
-    END
-  ) AS others_0
+  COUNTIF(NOT value_0 IN (0, 1)) AS others_0
 FROM unit_values
 GROUP BY
   segment,
