@@ -1,10 +1,11 @@
 """Whether the rows of a source can be taken day by day, or only all at once.
 
-Belongs here: reading a source's from_expression for what looks across days. Does not: splitting
-aggregates over a source's rows (`states`).
+Belongs here: reading a source's from_expression for what looks across days, and which expressions
+are its day. Does not: splitting aggregates over a source's rows (`splitting`).
 
 A table can always be taken day by day. A query can where each of its rows follows from rows of that
-day: selections, joins, unions, and groups that hold the day.
+day: selections, unions, joins and groups by the day, windows within a day. Other rows could still
+change when later days arrive.
 """
 
 from __future__ import annotations
@@ -14,15 +15,17 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from jetstream_assets.sql import sources
+from jetstream_assets.sql.strictness import CHANGING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from jetstream_assets.experiments.metrics import DataSource
 
-_NOW = (exp.CurrentDate, exp.CurrentTimestamp, exp.CurrentDatetime, exp.Rand)
 # By these names telemetry knows the day of a row, whatever a source calls it.
 _DAYS = frozenset({"submission_date", "submission_timestamp"})
+# Of a day these give the same for all of its rows, and another for another day's.
+_OF_A_DAY = (exp.Date, exp.TsOrDsToDate, exp.Paren, exp.Timestamp)
 
 
 def undividable(source: DataSource) -> str:
@@ -33,17 +36,62 @@ def undividable(source: DataSource) -> str:
     """
     relation = sources.relation(source)
     what = f"The data source {source.name}"
-    if relation.find(exp.Window, exp.Qualify):
+    days = _DAYS | {source.submission_date_column.rpartition(".")[2].lower()}
+    if not all(_is_within_day(window, days) for window in relation.find_all(exp.Window)):
         return f"{what} has a window function, which may look at rows of other days."
-    if relation.find(*_NOW):
+    if relation.find(*CHANGING, exp.TableSample):
         return f"{what} depends on when it is asked."
-    days = _DAYS | {source.submission_date_column.rpartition(".")[2]}
     for select in _whole_selects(relation):
-        if select.args.get("limit"):
-            return f"{what} has a LIMIT, which counts rows over all days."
-        if not _keeps_days(select, days):
-            return f"{what} groups rows without their day, so that a row may be of several days."
+        reason = _looks_across(select, days)
+        if reason:
+            return f"{what} {reason}"
     return ""
+
+
+def days_of(source: DataSource) -> tuple[exp.Expr, ...]:
+    """The expressions that are a row's day: the column, and what the source makes it of.
+
+    Raises:
+        QueryError: The source cannot be part of a query.
+    """
+    found = [sources.day(source)]
+    select = sources.relation(source).this
+    if isinstance(select, exp.Select):
+        made = (_exposed(one, select) for one in select.selects if _is_day_column(one, source))
+        found.extend(one for one in made if one is not None)
+    return tuple(found)
+
+
+def _is_day_column(projection: exp.Expr, source: DataSource) -> bool:
+    return projection.alias.lower() == source.submission_date_column.lower()
+
+
+def _exposed(projection: exp.Expr, select: exp.Select) -> exp.Expr | None:
+    """``DATE(x)`` in terms of the source's columns, where it has ``x`` of the same relation."""
+    made = projection.unalias()
+    column = made.this if isinstance(made, exp.Date) else None
+    if not isinstance(column, exp.Column) or len(column.parts) > 2:  # noqa: PLR2004  # table, name
+        return None
+    stars = [star for star in select.selects if _is_plain_star(star, column.table)]
+    if not stars or (not column.table and _relations(select) > 1):
+        return None
+    found = made.copy()
+    found.this.replace(exp.column(column.this.copy(), table=sources.SOURCE_ALIAS))
+    return found
+
+
+def _is_plain_star(projection: exp.Expr, table: str) -> bool:
+    """``*``, or ``table.*``: all columns under their own names."""
+    star = projection.this if isinstance(projection, exp.Column) else projection
+    if not isinstance(star, exp.Star) or any(star.args.values()):
+        return False
+    return not isinstance(projection, exp.Column) or projection.table == table
+
+
+def _relations(select: exp.Select) -> int:
+    """How many relations' columns a bare name may be of; an array's elements are none."""
+    joins = select.args.get("joins") or []
+    return 1 + sum(not isinstance(join.this, exp.Unnest) for join in joins)
 
 
 def _whole_selects(relation: exp.Expr) -> Iterator[exp.Select]:
@@ -54,17 +102,35 @@ def _whole_selects(relation: exp.Expr) -> Iterator[exp.Select]:
             yield select
 
 
+def _looks_across(select: exp.Select, days: frozenset[str]) -> str:
+    if select.args.get("limit") or select.args.get("offset"):
+        return "has a LIMIT, which counts rows over all days."
+    if not _keeps_days(select, days):
+        return "groups rows without their day, so that a row may be of several days."
+    if not all(_joins_within_day(join, days) for join in select.args.get("joins") or []):
+        return "joins rows without their day, so that a row may be of several days."
+    if _looks_up(select):
+        return "looks for rows in another query, which may be of other days."
+    return ""
+
+
 def _keeps_days(select: exp.Select, days: frozenset[str]) -> bool:
     if select.args.get("distinct"):
-        return any(_names_day(projection, days) for projection in select.selects)
+        return any(_is_day(one, days) for one in select.selects)
     group = select.args.get("group")
     if group is None:
-        return not any(_aggregates(projection) for projection in select.selects)
+        parts = (*select.selects, select.args.get("having"))
+        return not any(_aggregates(part) for part in parts if part is not None)
+    return any(_is_day(key, days) for key in _keys(group, select))
+
+
+def _keys(group: exp.Group, select: exp.Select) -> Iterable[exp.Expr]:
+    """What a select groups by: positions and aliases as what they stand for."""
     if group.args.get("all"):
-        keys = [p for p in select.selects if not _aggregates(p)]
-    else:
-        keys = [_resolved(key, select) for key in group.expressions]
-    return any(_names_day(key, days) for key in keys)
+        return [one for one in select.selects if not _aggregates(one)]
+    if any(group.args.get(part) for part in ("rollup", "cube", "grouping_sets")):
+        return []  # some of their groups leave a key out
+    return [_resolved(key, select) for key in group.expressions]
 
 
 def _resolved(key: exp.Expr, select: exp.Select) -> exp.Expr:
@@ -73,18 +139,67 @@ def _resolved(key: exp.Expr, select: exp.Select) -> exp.Expr:
         position = int(key.name) - 1
         return select.selects[position] if position < len(select.selects) else key
     if isinstance(key, exp.Column) and len(key.parts) == 1:
-        named = [p for p in select.selects if isinstance(p, exp.Alias) and p.alias == key.name]
-        return named[0] if named else key
+        named = [one for one in select.selects if isinstance(one, exp.Alias)]
+        return next((one for one in named if one.alias.lower() == key.name.lower()), key)
     return key
 
 
-def _names_day(tree: exp.Expr, days: frozenset[str]) -> bool:
-    return any(column.name in days for column in tree.find_all(exp.Column)) or (
-        isinstance(tree, exp.Star)
+def _is_day(tree: exp.Expr, days: frozenset[str]) -> bool:
+    """Whether equal values are of one day: the day, its timestamp, or a DATE by the day's name."""
+    if isinstance(tree, exp.Star):
+        return not any(tree.args.values())
+    inner, is_named = tree.unalias(), tree.alias.lower() in days
+    while True:
+        if isinstance(inner, exp.Column):
+            return is_named or inner.name.lower() in days
+        if not (isinstance(inner, _OF_A_DAY) or _is_cast_to_day(inner) or _is_cut_to_day(inner)):
+            return False
+        inner = inner.this
+
+
+def _is_cast_to_day(tree: exp.Expr) -> bool:
+    kinds = (exp.DType.DATE, exp.DType.TIMESTAMP, exp.DType.TIMESTAMPTZ, exp.DType.DATETIME)
+    return isinstance(tree, exp.Cast) and tree.to.this in kinds
+
+
+def _is_cut_to_day(tree: exp.Expr) -> bool:
+    is_cut = isinstance(tree, exp.TimestampTrunc | exp.DateTrunc)
+    return is_cut and tree.args["unit"].name.upper() == "DAY"
+
+
+def _aggregates(part: exp.Expr) -> bool:
+    """Whether the part of a select holds an aggregate of that select."""
+    owner = part.parent_select
+    return any(node.parent_select is owner for node in part.find_all(exp.AggFunc))
+
+
+def _is_within_day(window: exp.Window, days: frozenset[str]) -> bool:
+    return any(_is_day(key, days) for key in window.args.get("partition_by") or [])
+
+
+def _joins_within_day(join: exp.Join, days: frozenset[str]) -> bool:
+    """Whether both sides are of one day; an array's elements are of their row's."""
+    if isinstance(join.this, exp.Unnest) or _is_array_of(join.this):
+        return True
+    if any(column.name.lower() in days for column in join.args.get("using") or []):
+        return True
+    condition = join.args.get("on")
+    return condition is not None and any(
+        isinstance(one, exp.EQ) and _is_day(one.this, days) and _is_day(one.expression, days)
+        for one in condition.flatten()
     )
 
 
-def _aggregates(projection: exp.Expr) -> bool:
-    """Whether the projection holds an aggregate of its own select."""
-    owner = projection.parent_select
-    return any(node.parent_select is owner for node in projection.find_all(exp.AggFunc))
+def _is_array_of(relation: exp.Expr) -> bool:
+    """Whether a joined relation is a column of an earlier one: ``FROM t, t.events``."""
+    select = relation.parent_select
+    if not isinstance(relation, exp.Table) or not relation.db or select is None:
+        return False
+    return any(other.alias_or_name == relation.db for other in select.find_all(exp.Table))
+
+
+def _looks_up(select: exp.Select) -> bool:
+    """Whether a row depends on a query over a table, in its condition or in what it selects."""
+    parts = [*select.selects, select.args.get("where"), select.args.get("having")]
+    inner = (query for part in parts if part is not None for query in part.find_all(exp.Select))
+    return any(list(_whole_selects(query)) for query in inner)

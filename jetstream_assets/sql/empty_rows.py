@@ -1,10 +1,10 @@
 """What an expression is on a row whose columns are all NULL: units without rows meet such a row.
 
 Belongs here: reducing an expression by three-valued logic, with the row's columns as NULL. Does
-not: what aggregates make of it (`states`).
+not: which functions are NULL for NULL (`strictness`), sub-queries (`empty_arrays`), what aggregates
+make of it (`splitting`).
 
-Most functions give NULL where an argument is NULL; the exceptions are listed. Where it is not
-certain what an expression is, it is refused, never guessed.
+Where it is not certain what an expression is, it is refused, never guessed.
 """
 
 from __future__ import annotations
@@ -13,42 +13,20 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from jetstream_assets.sql.empty_arrays import aggregates_of, first_array, over_nothing
+from jetstream_assets.sql.snippet_columns import is_whole_row
+from jetstream_assets.sql.strictness import is_strict, on_null
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jetstream_assets.sql.snippet_columns import SnippetColumns
 
+_SHOWN = 60
+
 
 class UncertainError(ValueError):
     """It is not known what the expression is on an empty row."""
-
-
-# Organisations' functions that give NULL for a NULL first argument; a test asks the macros.
-STRICT_FUNCTIONS = frozenset(
-    {
-        "mozfun.map.get_key",
-        "mozfun.norm.extract_version",
-        "mozfun.norm.truncate_version",
-        "mozfun.hist.extract",
-        "udf.get_key",
-    }
-)
-# Built in, but not NULL for a NULL argument, or not the same in all warehouses.
-_NOT_STRICT = (
-    exp.Array,
-    exp.ArrayConcat,
-    exp.Concat,
-    exp.ConcatWs,
-    exp.CurrentDate,
-    exp.CurrentTimestamp,
-    exp.Greatest,
-    exp.Least,
-    exp.Map,
-    exp.Rand,
-    exp.Struct,
-    exp.ParseJSON,
-    exp.AnonymousAggFunc,
-)
 
 
 def on_empty_row(tree: exp.Expr, columns: SnippetColumns) -> exp.Expr:
@@ -60,13 +38,21 @@ def on_empty_row(tree: exp.Expr, columns: SnippetColumns) -> exp.Expr:
     return _Reduction(columns).reduced(tree)
 
 
+def is_never_met(condition: exp.Expr, columns: SnippetColumns) -> bool:
+    """Whether a condition is certainly FALSE or NULL on an empty row, perhaps not which."""
+    return _Reduction(columns).is_never_met(condition)
+
+
 class _Reduction:
     """Reducing expressions with the row's columns as NULL."""
 
     def __init__(self, columns: SnippetColumns) -> None:
         self._columns = columns
         self._rules: dict[type[exp.Expr], Callable[..., exp.Expr]] = {
-            exp.And: self._and,
+            exp.And: self._connected,
+            exp.Anonymous: self._function,
+            exp.Between: self._between,
+            exp.Bracket: self._bracket,
             exp.Case: self._case,
             exp.Coalesce: self._coalesce,
             exp.Column: self._column,
@@ -77,7 +63,7 @@ class _Reduction:
             exp.Is: self._is,
             exp.Not: self._not,
             exp.Nullif: self._nullif,
-            exp.Or: self._or,
+            exp.Or: self._connected,
             exp.Paren: self._paren,
             exp.Subquery: self._subquery,
         }
@@ -89,84 +75,142 @@ class _Reduction:
         rule = self._rules.get(type(node))
         if rule is not None:
             return rule(node)
-        return self._strict(node)
+        if is_strict(node):
+            return self._strict(node)
+        raise _uncertain(node)
+
+    def is_never_met(self, condition: exp.Expr) -> bool:
+        """Whether it is FALSE or NULL: one side of AND is enough."""
+        inner = condition.unnest()
+        if isinstance(inner, exp.And):
+            return self.is_never_met(inner.this) or self.is_never_met(inner.expression)
+        if isinstance(inner, exp.Or):
+            return self.is_never_met(inner.this) and self.is_never_met(inner.expression)
+        try:
+            value = self.reduced(inner)
+        except UncertainError:
+            return False
+        return isinstance(value, exp.Null) or _is_boolean(value, value=False)
 
     def _strict(self, node: exp.Expr) -> exp.Expr:
-        """NULL when any argument is; for all operators and most functions."""
-        is_known = isinstance(node, exp.Binary | exp.Unary | exp.Predicate | exp.Func | exp.Bracket)
-        if not is_known or isinstance(node, (*_NOT_STRICT, exp.Anonymous)):
-            raise UncertainError(f"{node.sql(dialect='bigquery')[:60]} may not be NULL")
-        arguments = [child for child in node.iter_expressions() if not _is_keyword(child)]
-        if any(isinstance(self.reduced(argument), exp.Null) for argument in arguments):
-            return exp.null()
-        raise UncertainError(f"{node.sql(dialect='bigquery')[:60]} may not be NULL")
+        """NULL when any argument is, even if others are uncertain; else the same of its values."""
+        doubt: UncertainError | None = None
+        found = node.copy()
+        for child in list(found.iter_expressions()):
+            try:
+                value = self.reduced(child)
+            except UncertainError as error:
+                doubt = error
+                continue
+            if isinstance(value, exp.Null):
+                return exp.null()
+            if self._columns.names_rows(child):
+                child.replace(_grouped(value))
+        if doubt is not None:
+            raise doubt
+        return found
 
     def _column(self, node: exp.Column) -> exp.Expr:
-        del node  # the unit's columns do not come here
+        if isinstance(node.this, exp.Func):
+            # A function with dots in its name is a column's path to the parser in some places.
+            return self._called(node.sql(dialect="bigquery").partition("(")[0], node.this)
+        if is_whole_row(node):
+            raise _uncertain(node)
         return exp.null()
+
+    def _function(self, node: exp.Anonymous) -> exp.Expr:
+        return self._called(node.name, node)
+
+    def _dot(self, node: exp.Dot) -> exp.Expr:
+        """A field of NULL is NULL; or a function with dots in its name."""
+        function = node.expression
+        if isinstance(function, exp.Anonymous):
+            return self._called(f"{node.this.sql(dialect='bigquery')}.{function.name}", function)
+        return self._null_of_null(node)
+
+    def _bracket(self, node: exp.Bracket) -> exp.Expr:
+        return self._null_of_null(node)
+
+    def _null_of_null(self, node: exp.Expr) -> exp.Expr:
+        if isinstance(self.reduced(node.this), exp.Null):
+            return exp.null()
+        raise _uncertain(node)
+
+    def _called(self, name: str, function: exp.Expr) -> exp.Expr:
+        value, arguments = on_null(name), function.expressions
+        if value is not None and arguments and isinstance(self.reduced(arguments[0]), exp.Null):
+            return value
+        raise _uncertain(function)
 
     def _paren(self, node: exp.Paren) -> exp.Expr:
         return self.reduced(node.this)
 
-    def _and(self, node: exp.And) -> exp.Expr:
-        return self._connected(node, absorbing=False)
-
-    def _or(self, node: exp.Or) -> exp.Expr:
-        return self._connected(node, absorbing=True)
-
-    def _connected(self, node: exp.And | exp.Or, *, absorbing: bool) -> exp.Expr:
+    def _connected(self, node: exp.And | exp.Or) -> exp.Expr:
+        absorbing = isinstance(node, exp.Or)
         sides = [self.reduced(side) for side in (node.this, node.expression)]
         if any(_is_boolean(side, absorbing) for side in sides):
-            return exp.true() if absorbing else exp.false()
+            return exp.convert(absorbing)
         open_ones = [side for side in sides if not _is_boolean(side, not absorbing)]
         if not open_ones:
-            return exp.false() if absorbing else exp.true()
+            return exp.convert(not absorbing)
         if len(open_ones) == 1 or all(isinstance(side, exp.Null) for side in open_ones):
             return open_ones[0]
-        return type(node)(this=sides[0], expression=sides[1])
+        return type(node)(this=_grouped(sides[0]), expression=_grouped(sides[1]))
 
     def _not(self, node: exp.Not) -> exp.Expr:
         inner = self.reduced(node.this)
         if isinstance(inner, exp.Boolean):
-            return exp.false() if inner.this else exp.true()
-        return inner if isinstance(inner, exp.Null) else exp.Not(this=inner)
+            return exp.convert(not inner.this)
+        return inner if isinstance(inner, exp.Null) else exp.Not(this=_grouped(inner))
 
     def _is(self, node: exp.Is) -> exp.Expr:
         value, wanted = self.reduced(node.this), node.expression
-        if isinstance(wanted, exp.Null):
-            if isinstance(value, exp.Null):
-                return exp.true()
-            if isinstance(value, exp.Literal | exp.Boolean):
-                return exp.false()
-            return exp.Is(this=value, expression=exp.null())
-        if isinstance(wanted, exp.Boolean) and isinstance(value, exp.Null):
-            return exp.false()
-        raise UncertainError(f"{node.sql(dialect='bigquery')[:60]} is not constant")
+        if not isinstance(wanted, exp.Null | exp.Boolean):
+            raise _uncertain(node)
+        if isinstance(value, exp.Null | exp.Literal | exp.Boolean):
+            is_met = (
+                isinstance(value, exp.Null) if isinstance(wanted, exp.Null) else value == wanted
+            )
+            return exp.convert(bool(is_met))
+        return exp.Is(this=_grouped(value), expression=wanted.copy())
 
     def _in(self, node: exp.In) -> exp.Expr:
-        if isinstance(self.reduced(node.this), exp.Null):
-            return exp.null()
-        raise UncertainError(f"{node.sql(dialect='bigquery')[:60]} may not be NULL")
+        """NULL in a list is NULL; in an array or a query it is FALSE where those are empty."""
+        if not node.expressions or node.args.get("query") or node.args.get("unnest"):
+            raise _uncertain(node)
+        value = self.reduced(node.this)
+        if isinstance(value, exp.Null):
+            return value
+        return exp.In(this=_grouped(value), expressions=[self.reduced(o) for o in node.expressions])
+
+    def _between(self, node: exp.Between) -> exp.Expr:
+        """As two comparisons: one that is FALSE decides, though the other be NULL."""
+        value = _grouped(node.this.copy())
+        above = exp.GTE(this=value, expression=_grouped(node.args["low"].copy()))
+        below = exp.LTE(this=value.copy(), expression=_grouped(node.args["high"].copy()))
+        return self.reduced(exp.And(this=above, expression=below))
 
     def _if(self, node: exp.If) -> exp.Expr:
         otherwise = node.args.get("false") or exp.null()
-        return self._chosen(node.this, node.args["true"], self.reduced(otherwise))
+        return self._chosen(node.this, node.args["true"], otherwise)
 
     def _case(self, node: exp.Case) -> exp.Expr:
         subject = node.args.get("this")
-        found = self.reduced(node.args.get("default") or exp.null())
+        found: exp.Expr = node.args.get("default") or exp.null()
         for one in reversed(node.args["ifs"]):
-            condition = one.this if subject is None else exp.EQ(this=subject, expression=one.this)
-            found = self._chosen(condition.copy(), one.args["true"], found)
-        return found
+            condition = one.this.copy()
+            if subject is not None:
+                condition = exp.EQ(this=_grouped(subject.copy()), expression=_grouped(condition))
+            found = exp.If(this=condition, true=one.args["true"].copy(), false=found.copy())
+        return self.reduced(found)
 
     def _chosen(self, condition: exp.Expr, met: exp.Expr, otherwise: exp.Expr) -> exp.Expr:
+        if self.is_never_met(condition):
+            return self.reduced(otherwise)
         decided = self.reduced(condition)
-        if isinstance(decided, exp.Null) or _is_boolean(decided, value=False):
-            return otherwise
         if _is_boolean(decided, value=True):
             return self.reduced(met)
-        return exp.If(this=decided, true=self.reduced(met), false=otherwise)
+        return exp.If(this=decided, true=self.reduced(met), false=self.reduced(otherwise))
 
     def _coalesce(self, node: exp.Coalesce) -> exp.Expr:
         kept: list[exp.Expr] = []
@@ -187,51 +231,36 @@ class _Reduction:
             return value
         return exp.Nullif(this=value, expression=other)
 
-    def _dot(self, node: exp.Dot) -> exp.Expr:
-        """A field of NULL is NULL; so is what a strict function with dots in its name gives."""
-        function = node.expression
-        if not isinstance(function, exp.Anonymous):
-            return self.reduced(node.this)
-        name = f"{node.this.sql(dialect='bigquery')}.{function.name}".replace("`", "").lower()
-        first = function.expressions[0] if function.expressions else None
-        is_strict = name in STRICT_FUNCTIONS and first is not None
-        if is_strict and isinstance(self.reduced(first), exp.Null):
-            return exp.null()
-        raise UncertainError(f"{name} may not be NULL")
-
     def _exists(self, node: exp.Exists) -> exp.Expr:
-        if self._is_over_nothing(node.this):
+        """Nothing is in a NULL array; but an aggregate over nothing is a row."""
+        query = node.this
+        if self._is_over_nothing(query) and not aggregates_of(query):
             return exp.false()
-        raise UncertainError(f"{node.sql(dialect='bigquery')[:60]} is not over an array")
+        raise _uncertain(node)
 
     def _subquery(self, node: exp.Subquery) -> exp.Expr:
-        """A scalar sub-query over a NULL array has no row, so it is NULL; an aggregate has one."""
-        query = node.this
-        if not isinstance(query, exp.Select) or not self._is_over_nothing(query):
-            raise UncertainError(f"{node.sql(dialect='bigquery')[:60]} is not over an array")
-        (selected,) = query.selects
-        if query.args.get("group") or not selected.find(exp.AggFunc):
-            return exp.null()
-        value = selected.unalias()
-        if isinstance(value, exp.Count | exp.CountIf):
-            return exp.convert(0)
-        if isinstance(value, exp.Sum | exp.Max | exp.Min | exp.Avg | exp.LogicalOr | exp.AnyValue):
-            return exp.null()
-        raise UncertainError(f"{node.sql(dialect='bigquery')[:60]} may not be NULL")
+        """A scalar sub-query over a NULL array."""
+        value = over_nothing(node.this) if self._is_over_nothing(node.this) else None
+        if value is None:
+            raise _uncertain(node)
+        return self.reduced(value)
 
     def _is_over_nothing(self, query: exp.Expr) -> bool:
-        """Whether the query's only relation is an array that is NULL."""
-        origin = query.args.get("from_")
-        array = origin.this if origin is not None else None
-        if not isinstance(array, exp.Unnest) or query.args.get("joins"):
-            return False
-        return all(isinstance(self.reduced(part), exp.Null) for part in array.expressions)
+        array = first_array(query)
+        return array is not None and isinstance(self.reduced(array), exp.Null)
+
+
+def _uncertain(node: exp.Expr) -> UncertainError:
+    return UncertainError(f"{node.sql(dialect='bigquery')[:_SHOWN]} may not be NULL")
+
+
+def _grouped(value: exp.Expr) -> exp.Expr:
+    """In parentheses, where another operator would take a part of it."""
+    is_open = isinstance(value, exp.Binary | exp.Unary | exp.Predicate) and not isinstance(
+        value, exp.Paren | exp.Func | exp.Dot
+    )
+    return exp.Paren(this=value) if is_open else value
 
 
 def _is_boolean(node: exp.Expr, value: bool) -> bool:  # noqa: FBT001  # the value itself
     return isinstance(node, exp.Boolean) and bool(node.this) is value
-
-
-def _is_keyword(node: exp.Expr) -> bool:
-    """Parts of a call that are no arguments: types, units, paths."""
-    return isinstance(node, exp.DataType | exp.Var | exp.Identifier | exp.JSONPath | exp.Interval)

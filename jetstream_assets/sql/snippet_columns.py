@@ -1,9 +1,10 @@
 """Whose column a name in a snippet is: a row's (``ds``) or the unit's (``e``).
 
-Belongs here: telling the two apart. Does not: what is made of it (`states`, `empty_rows`).
+Belongs here: telling the two apart. Does not: what is made of it (`splitting`, `empty_rows`).
 
 A name without a table is the unit's where the unit has such a column, else a row's: a name that
-both have is ambiguous to a warehouse, too. Names that a sub-query brings along are its own.
+both have is ambiguous to a warehouse, too. Inside a sub-query a bare name may be the sub-query's
+own; whatever may be somebody's is taken to be, so that a doubt ends in a refusal.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _UNIT, _ROW = "e", "ds"
 
 @dataclass(frozen=True)
 class SnippetColumns:
-    """The columns of the unit, by name."""
+    """The columns of the unit, by name in lower case."""
 
     of_unit: frozenset[str]
 
@@ -29,26 +30,48 @@ class SnippetColumns:
         """A copy in which bare names of the unit's columns have its table."""
         holder = exp.Paren(this=tree.copy())
         for column in _outer_columns(holder):
-            if len(column.parts) == 1 and column.name in self.of_unit:
+            if len(column.parts) == 1 and column.name.lower() in self.of_unit:
                 column.set("table", exp.to_identifier(_UNIT))
         found: exp.Expr = holder.this
         return found.pop()
 
     def is_of_unit(self, column: exp.Column) -> bool:
         """Whether the column is the unit's."""
-        first = column.parts[0].name
-        if len(column.parts) > 1:
-            return bool(first == _UNIT)
-        return first in self.of_unit
+        first = column.parts[0].name.lower()
+        return bool(first == _UNIT if len(column.parts) > 1 else first in self.of_unit)
 
     def names_rows(self, tree: exp.Expr) -> bool:
-        """Whether the expression depends on a row."""
-        return any(not self.is_of_unit(column) for column in _outer_columns(tree))
+        """Whether the expression depends on a row; a sub-query over anything is taken to."""
+        if any(not self.is_of_unit(column) for column in _outer_columns(tree)):
+            return True
+        return any(query.find(exp.Column, exp.Table) for query in tree.find_all(exp.Query))
 
     def names_of_unit(self, tree: exp.Expr) -> frozenset[str]:
-        """The unit's columns that the expression names."""
-        columns = (c for c in _outer_columns(tree) if self.is_of_unit(c))
-        return frozenset(column.parts[min(1, len(column.parts) - 1)].name for column in columns)
+        """The unit's columns that the expression names, or may name from a sub-query."""
+        columns = (c for c in tree.find_all(exp.Column) if self.is_of_unit(c))
+        return frozenset(
+            column.parts[min(1, len(column.parts) - 1)].name.lower() for column in columns
+        )
+
+
+def is_whole_row(column: exp.Column) -> bool:
+    """Whether the name stands for all columns: ``ds``, ``ds.*``."""
+    is_alias = len(column.parts) == 1 and column.name.lower() in {_UNIT, _ROW}
+    return is_alias or isinstance(column.this, exp.Star)
+
+
+def path(tree: exp.Expr) -> tuple[str, ...]:
+    """The names of a column or a field in one, without ``ds``; empty for other expressions.
+
+    Names of columns are the same in upper and lower case.
+    """
+    if not isinstance(tree, exp.Column | exp.Dot):
+        return ()
+    parts = tree.parts
+    if not all(isinstance(part, exp.Identifier) for part in parts):
+        return ()
+    names = tuple(part.name.lower() for part in parts)
+    return names[1:] if len(names) > 1 and names[0] == _ROW else names
 
 
 def _outer_columns(tree: exp.Expr) -> Iterator[exp.Column]:
@@ -61,4 +84,5 @@ def _outer_columns(tree: exp.Expr) -> Iterator[exp.Column]:
 
 def _is_of_outer_relation(column: exp.Column) -> bool:
     """Inside a sub-query: a column with ``e`` or ``ds``, or the array that it unnests."""
-    return column.parts[0].name in {_UNIT, _ROW} or column.find_ancestor(exp.Unnest) is not None
+    names = {_UNIT, _ROW}
+    return column.parts[0].name.lower() in names or column.find_ancestor(exp.Unnest) is not None

@@ -1,7 +1,7 @@
 """What is kept of a source for each unit and day, and which metrics follow from it.
 
 Belongs here: the states that the metrics of one source need together, and their names. Does not:
-splitting one expression (`states`), reading the source (`state_scan`), merging days (`rollup`).
+splitting one expression (`splitting`), reading the source (`state_scan`), merging days (`rollup`).
 
 A state's name is a digest of everything that decides it: the source's SQL, its columns of unit and
 day, the guard of the enrollment day, the expression and how it is merged. So equal names hold equal
@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 from jetstream_assets.errors import QueryError
 from jetstream_assets.experiments.metrics import DataSource
 from jetstream_assets.sql import fragments, sources
-from jetstream_assets.sql.day_slices import undividable
+from jetstream_assets.sql.day_slices import days_of, undividable
 from jetstream_assets.sql.enrollments import EXPOSURE_COLUMNS, UNIT_COLUMNS
-from jetstream_assets.sql.states import Split, State, UnsplittableError, split
+from jetstream_assets.sql.splitting import split
+from jetstream_assets.sql.states import Split, State, UnsplittableError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -160,7 +161,7 @@ def _split(
     try:
         found = split(
             tree,
-            sources.day(source),
+            days_of(source),
             [sources.id_column(source, unit)],
             unit_columns=[*UNIT_COLUMNS, *segments, *EXPOSURE_COLUMNS],
         )
