@@ -5,15 +5,13 @@ which cells are selected (`request`).
 """
 
 from dataclasses import asdict
-from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from jetstream_assets.cli import options
 from jetstream_assets.cli.console import console, errors, readable_errors
 from jetstream_assets.cli.request import asked_cells
-from jetstream_assets.cli.run import DAY
 from jetstream_assets.config.planning import open_planner
 from jetstream_assets.errors import WarehouseError
 from jetstream_assets.orchestration.resources import WarehouseResource
@@ -27,34 +25,16 @@ jetstream plan --config metric-hub --experiments experiments.json --warehouse da
 
 def plan(
     *,
-    config: Annotated[
-        str, typer.Option(help="Directory or git repository (path or URL) with the TOML files.")
-    ],
-    experiments: Annotated[
-        str, typer.Option(help="JSON file or URL with the experiments' records.")
-    ],
-    warehouse: Annotated[
-        Path, typer.Option(help="Folder of Parquet tables: <dataset>/<table>/*.parquet.")
-    ],
-    slug: Annotated[
-        list[str] | None, typer.Option(help="Only this experiment; may be given several times.")
-    ] = None,
-    date: Annotated[datetime | None, typer.Option(help="This date.", **DAY)] = None,
-    from_: Annotated[
-        datetime | None, typer.Option("--from", help="First of several dates.", **DAY)
-    ] = None,
-    to: Annotated[
-        datetime | None, typer.Option("--to", help="Last of several dates, inclusive.", **DAY)
-    ] = None,
-    all_dates: Annotated[
-        bool, typer.Option("--all-dates", help="Every date from launch to end, or to yesterday.")
-    ] = False,
-    ref: Annotated[
-        str | None, typer.Option(help="Branch, tag or commit of a configuration repository.")
-    ] = None,
-    lookback: Annotated[
-        int, typer.Option(help="Days before a date whose changed sources are read again.", min=0)
-    ] = 3,
+    config: options.Config,
+    experiments: options.Experiments,
+    warehouse: options.WarehouseFolder,
+    slug: options.Slugs = None,
+    date: options.OnDate = None,
+    from_: options.FromDate = None,
+    to: options.ToDate = None,
+    all_dates: options.AllDates = False,
+    ref: options.Ref = None,
+    lookback: options.Lookback = 3,
     reused: Annotated[
         bool, typer.Option("--reused", help="Also list what would be reused.")
     ] = False,
@@ -75,6 +55,6 @@ def plan(
             errors.print(f"left out: {left_out.slug}: {left_out.reason}", markup=False)
         plans = [planner.plan(cell.slug, cell.date) for cell in request.cells]
         tables = WarehouseResource(root=str(warehouse)).open()
-        options = AnalysisOptions(lookback=lookback)
-        told = [ForecastRow(**asdict(found)) for found in forecast(plans, tables, options)]
+        followed = AnalysisOptions(lookback=lookback)
+        told = [ForecastRow(**asdict(found)) for found in forecast(plans, tables, followed)]
         console.print(forecast_table(told, with_reused=reused))

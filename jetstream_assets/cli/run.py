@@ -5,13 +5,13 @@ Belongs here: the command's options, its progress and its table. Does not: which
 """
 
 import os
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from dagster import DagsterInstance
 
+from jetstream_assets.cli import options
 from jetstream_assets.cli.console import EXIT_INCOMPLETE, console, errors, progress, readable_errors
 from jetstream_assets.cli.request import Request, asked_cells
 from jetstream_assets.config.planning import open_planner
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     from jetstream_assets.orchestration.partitions import Cell
 
-DAY: dict[str, Any] = {"formats": ["%Y-%m-%d"], "metavar": "YYYY-MM-DD"}
-
 EPILOG = """[bold]Examples[/bold]
 
 jetstream run --config metric-hub --experiments experiments.json --warehouse data --output results
@@ -43,43 +41,23 @@ https://experimenter.example.org/api/v8/experiments/ --warehouse data --output r
 
 def run(
     *,
-    config: Annotated[
-        str, typer.Option(help="Directory or git repository (path or URL) with the TOML files.")
-    ],
-    experiments: Annotated[
-        str, typer.Option(help="JSON file or URL with the experiments' records.")
-    ],
-    warehouse: Annotated[
-        Path, typer.Option(help="Folder of Parquet tables: <dataset>/<table>/*.parquet.")
-    ],
+    config: options.Config,
+    experiments: options.Experiments,
+    warehouse: options.WarehouseFolder,
     output: Annotated[Path, typer.Option(help="Folder for the JSON documents.")],
-    slug: Annotated[
-        list[str] | None, typer.Option(help="Only this experiment; may be given several times.")
-    ] = None,
-    date: Annotated[
-        datetime | None, typer.Option(help="Analyse this date; its data is complete.", **DAY)
-    ] = None,
-    from_: Annotated[
-        datetime | None, typer.Option("--from", help="First of several dates.", **DAY)
-    ] = None,
-    to: Annotated[
-        datetime | None, typer.Option("--to", help="Last of several dates, inclusive.", **DAY)
-    ] = None,
-    all_dates: Annotated[
-        bool, typer.Option("--all-dates", help="Every date from launch to end, or to yesterday.")
-    ] = False,
+    slug: options.Slugs = None,
+    date: options.OnDate = None,
+    from_: options.FromDate = None,
+    to: options.ToDate = None,
+    all_dates: options.AllDates = False,
     executor: Annotated[
         Executor, typer.Option(help="Run the steps in Dask worker processes, or in this one.")
     ] = Executor.IN_PROCESS,
-    ref: Annotated[
-        str | None, typer.Option(help="Branch, tag or commit of a configuration repository.")
-    ] = None,
+    ref: options.Ref = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse unknown configuration keys.")
     ] = False,
-    lookback: Annotated[
-        int, typer.Option(help="Days before a date whose changed sources are read again.", min=0)
-    ] = 3,
+    lookback: options.Lookback = 3,
     full: Annotated[
         bool,
         typer.Option(
