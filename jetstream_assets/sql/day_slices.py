@@ -184,9 +184,12 @@ def _joins_within_day(join: exp.Join, days: frozenset[str]) -> bool:
     if any(column.name.lower() in days for column in join.args.get("using") or []):
         return True
     condition = join.args.get("on")
-    return condition is not None and any(
+    if condition is None:
+        return False
+    all_of = condition.flatten() if isinstance(condition, exp.And) else [condition.unnest()]
+    return any(
         isinstance(one, exp.EQ) and _is_day(one.this, days) and _is_day(one.expression, days)
-        for one in condition.flatten()
+        for one in all_of
     )
 
 

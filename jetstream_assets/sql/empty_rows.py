@@ -256,10 +256,10 @@ def _uncertain(node: exp.Expr) -> UncertainError:
 
 def _grouped(value: exp.Expr) -> exp.Expr:
     """In parentheses, where another operator would take a part of it."""
-    is_open = isinstance(value, exp.Binary | exp.Unary | exp.Predicate) and not isinstance(
-        value, exp.Paren | exp.Func | exp.Dot
-    )
-    return exp.Paren(this=value) if is_open else value
+    # AND and OR are functions to the parser as well; parentheses around a real one do no harm.
+    is_open = isinstance(value, exp.Binary | exp.Unary | exp.Predicate)
+    is_whole = isinstance(value, exp.Paren | exp.Dot)
+    return exp.Paren(this=value) if is_open and not is_whole else value
 
 
 def _is_boolean(node: exp.Expr, value: bool) -> bool:  # noqa: FBT001  # the value itself

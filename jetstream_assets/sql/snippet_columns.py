@@ -65,9 +65,12 @@ def path(tree: exp.Expr) -> tuple[str, ...]:
 
     Names of columns are the same in upper and lower case.
     """
-    if not isinstance(tree, exp.Column | exp.Dot):
+    root = tree
+    while isinstance(root, exp.Dot):
+        root = root.this
+    if not isinstance(root, exp.Column):
         return ()
-    parts = tree.parts
+    parts = tree.parts if isinstance(tree, exp.Column | exp.Dot) else []
     if not all(isinstance(part, exp.Identifier) for part in parts):
         return ()
     names = tuple(part.name.lower() for part in parts)
