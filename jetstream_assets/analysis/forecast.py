@@ -65,8 +65,8 @@ def forecast(
             for plan in group
             if not plan.windows
         )
-        for plan in due:
-            compute_enrollments(plan, rehearsal)
+        for plan in reversed(due):
+            compute_enrollments(plan, rehearsal, options)
         yield from _tables(due, rehearsal)
         aggregates = compute_daily_aggregates(due, rehearsal, options)
         if aggregates is not None:

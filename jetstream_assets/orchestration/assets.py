@@ -90,14 +90,18 @@ def _analysis_plan(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
 def _enrollments(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
     @_cell_asset(partitions, ins=PLANS, kinds={"table"})
     def enrollments(
-        context: AssetExecutionContext, plans: Plans, warehouse: WarehouseResource
+        context: AssetExecutionContext,
+        plans: Plans,
+        warehouse: WarehouseResource,
+        options: OptionsResource,
     ) -> None:
         """One row an analysis unit: branch, enrollment and exposure dates, segments."""
         from jetstream_assets.analysis.enrollments import compute_enrollments  # noqa: PLC0415
 
-        tables = warehouse.open()
-        for plan in plans:
-            result = compute_enrollments(plan, tables)
+        tables, told = warehouse.open(), options.open()
+        # The newest first: one scan then reads the days of events that all of them need.
+        for plan in sorted(plans, key=lambda plan: plan.date, reverse=True):
+            result = compute_enrollments(plan, tables, told)
             note(context, Cell(plan.slug, plan.date), stage_metadata(result))
 
     return enrollments

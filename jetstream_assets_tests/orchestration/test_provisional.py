@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from dagster import AssetKey, AssetRecordsFilter, DagsterInstance
 
+from jetstream_assets.orchestration.partitions import Cell
 from jetstream_assets.simulation.demo import experimenter_record
 from jetstream_assets_tests.orchestration.laboratory import EXPERIMENT, LAST_ENROLLMENT, days
 from jetstream_assets_tests.report.consumer import Statistics
@@ -142,6 +144,21 @@ def test_cells_of_closed_dates_do_not_depend_on_the_provisional_ones(
         closed = {path: of for path, of in laboratory.files(table).items() if name in path}
         assert closed == alone.files(table)
         assert laboratory.files(table) == backwards.files(table)
+
+
+def test_a_backfill_reads_the_days_of_events_in_one_scan(
+    laboratory: Laboratory, instance: DagsterInstance
+) -> None:
+    assert all(run.succeeded for run in laboratory.run(*OPEN, LAST_ENROLLMENT, instance=instance))
+    wanted = AssetRecordsFilter(asset_key=AssetKey("enrollments"))
+    found: dict[str, int] = {}
+    for record in instance.fetch_materializations(wanted, limit=10).records:
+        assert record.asset_materialization is not None
+        metadata = record.asset_materialization.metadata
+        found[str(record.partition_key)] = str(metadata["sql"].value).count("```sql")
+    # Two kinds of events and the enrollments; the other dates find the events.
+    assert sorted(found.values()) == [1, 1, 3]
+    assert found[str(Cell(EXPERIMENT.slug, LAST_ENROLLMENT).key)] == 3
 
 
 def test_an_experiment_that_still_enrolls_has_results_until_its_planned_end(
