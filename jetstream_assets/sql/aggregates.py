@@ -1,7 +1,7 @@
 """The aggregates of an expression, as they stand in it.
 
-Belongs here: finding them, the parts of a first element, texts for messages. Does not: which states
-they follow from (`splitting`).
+Belongs here: finding them, the parts of a first element, why some cannot be split, texts for
+messages. Does not: which states the others follow from (`splitting`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SHOWN = 80
+_LISTS = (exp.ArrayAgg, exp.ArrayConcatAgg, exp.GroupConcat)
+_QUANTILES = (exp.ApproxQuantile, exp.ApproxQuantiles, exp.PercentileCont, exp.PercentileDisc)
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,34 @@ def first_element(node: exp.Expr) -> FirstElement | None:
     descends, nulls_first = bool(keys[0].args.get("desc")), keys[0].args.get("nulls_first")
     is_own = nulls_first is not None and bool(nulls_first) is descends
     return FirstElement(value, keys[0].this, descends, ignores_nulls, is_own)
+
+
+def why_not(node: exp.Expr) -> str:
+    """Why an expression that has no rule does not follow from its days, a sentence."""
+    if isinstance(node, exp.Window):
+        return f"{shown(node)} is a window function, which looks at rows of all days."
+    if isinstance(node, _LISTS):
+        return f"{shown(node)} keeps a value of every row; only of LIMIT 1 a day keeps one."
+    if isinstance(node, _QUANTILES):
+        return f"{shown(node)} needs the values of all days in their order."
+    if isinstance(node, exp.ApproxDistinct):
+        return f"{shown(node)} may count a value of several days once."
+    return f"{shown(node)} does not follow from its days."
+
+
+def reads_table(tree: exp.Expr) -> bool:
+    """Whether a sub-query reads a table, rather than an array of the row."""
+    aliases = (
+        name.name.lower()
+        for unnest in tree.find_all(exp.Unnest)
+        if unnest.args.get("alias") is not None
+        for name in unnest.args["alias"].find_all(exp.Identifier)
+    )
+    rows = {"ds", "e", *aliases}
+    return any(
+        len(table.parts) == 1 or table.parts[0].name.lower() not in rows
+        for table in tree.find_all(exp.Table)
+    )
 
 
 def shown(node: exp.Expr) -> str:

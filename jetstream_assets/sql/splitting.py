@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from jetstream_assets.sql.aggregates import aggregates, first_element, shown
+from jetstream_assets.sql.aggregates import (
+    aggregates,
+    first_element,
+    reads_table,
+    shown,
+    why_not,
+)
 from jetstream_assets.sql.empty_rows import UncertainError, is_never_met, on_empty_row
 from jetstream_assets.sql.snippet_columns import SnippetColumns, path
 from jetstream_assets.sql.states import (
@@ -91,8 +97,10 @@ class _Splitting:
 
     def split(self, tree: exp.Expr) -> Split:
         """Replace every aggregate by what follows from its states."""
-        if tree.find(exp.Placeholder):
+        if tree.find(exp.Placeholder, exp.Parameter):
             raise UnsplittableError(f"{shown(tree)} has a parameter without a value.")
+        if tree.find(exp.Filter):
+            raise UnsplittableError(f"{shown(tree)} has a FILTER, which is not everywhere.")
         holder = exp.Paren(this=self._columns.qualified(tree))
         for node in list(aggregates(holder)):
             rule = self._rules.get(type(node), self._refused)
@@ -102,7 +110,7 @@ class _Splitting:
         return Split(tuple(self._states), around.pop())
 
     def _refused(self, node: exp.Expr) -> exp.Expr:
-        raise UnsplittableError(f"{shown(node)} does not follow from its days.")
+        raise UnsplittableError(why_not(node))
 
     def _self_merging(self, node: exp.Expr) -> exp.Expr:
         argument = node.this
@@ -197,6 +205,8 @@ class _Splitting:
             )
         if daily.find(*CHANGING):
             raise UnsplittableError(f"{shown(daily)} depends on when it is asked.")
+        if reads_table(daily):
+            raise UnsplittableError(f"{shown(daily)} reads a table beside its source.")
         state = State(daily.copy(), merge, empty)
         if state not in self._states:
             self._states.append(state)
@@ -219,14 +229,13 @@ class _Splitting:
             exp.Query,
             exp.Window,
             exp.AggFunc,
-            exp.Filter,
             exp.IgnoreNulls,
             exp.RespectNulls,
             exp.WithinGroup,
         )
         for node in around.walk():
             if isinstance(node, refused):
-                raise UnsplittableError(f"{shown(node)} does not follow from its days.")
+                raise UnsplittableError(why_not(node))
         if self._columns.names_rows(around):
             raise UnsplittableError(f"{shown(around)} names a row's column outside of aggregates.")
 
