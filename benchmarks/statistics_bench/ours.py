@@ -8,10 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd  # noqa: F401 - pyarrow and the engine import these late; the clock starts after
+# pyarrow, sqlglot and the engine import these late; the clock starts after imports, on both sides.
+import numpy.polynomial  # noqa: F401 - as above
+import pandas as pd  # noqa: F401 - as above
+import pyarrow.compute  # noqa: F401 - as above
 import scipy.optimize
-import scipy.special
-import scipy.stats  # noqa: F401 - as above
+import scipy.special  # noqa: F401 - as above
+import sqlglot.dialects.duckdb  # noqa: F401 - as above
 
 from jetstream_assets.analysis.estimation import statistics_rows
 from jetstream_assets.experiments.configuration import AnalysisConfiguration

@@ -42,7 +42,10 @@ def statistics_table(planned: PlannedWindow, rows: Sequence[StatisticRow]) -> pa
         "window_end": due.window.end,
         "is_provisional": planned.is_provisional,
     }
-    columns: dict[str, Sequence[object]] = {n: [value] * len(rows) for n, value in window.items()}
+    fixed = {
+        name: pa.scalar(value, STATISTICS_SCHEMA.field(name).type) for name, value in window.items()
+    }
+    columns = {name: pa.repeat(value, len(rows)) for name, value in fixed.items()}
     names = [field.name for field in fields(StatisticRow)]
     values = zip(*map(attrgetter(*names), sorted(rows, key=_key)), strict=True)
     columns |= zip(names, values if rows else [()] * len(names), strict=True)

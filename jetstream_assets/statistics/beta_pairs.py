@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from jetstream_assets.statistics.quantile_search import quantile
 
+if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _NODES = 96
@@ -76,7 +76,8 @@ def difference_quantile(first: Beta, second: Beta, share: float) -> float:
             return _mean_below(second, first, 1.0, d)
 
     low, high = _bracket(first, second, share)
-    return _root(probability, share, low[0] - high[1], high[0] - low[1])
+    guesses = _guesses(first.mean - second.mean, first.variance + second.variance, share)
+    return quantile(probability, share, guesses, (low[0] - high[1], high[0] - low[1]))
 
 
 def probability_below(first: Beta, second: Beta) -> float:
@@ -98,9 +99,10 @@ def ratio_quantile(first: Beta, second: Beta, share: float) -> float:
             return _mean_below(second, first, math.exp(log_ratio), 0.0)
 
     low, high = _bracket(first, second, share)
-    return math.exp(
-        _root(probability, share, math.log(low[0] / high[1]), math.log(high[0] / low[1]))
-    )
+    relative = (b.variance / b.mean**2 for b in (first, second))
+    guesses = _guesses(math.log(first.mean / second.mean), sum(relative), share)
+    ends = math.log(low[0] / high[1]), math.log(high[0] / low[1])
+    return math.exp(quantile(probability, share, guesses, ends))
 
 
 def _mean_below(variable: Beta, other: Beta, scale: float, shift: float) -> float:
@@ -130,10 +132,13 @@ def _bracket(
     return low, (first.quantile(1 - rare), second.quantile(1 - rare))
 
 
-def _root(probability: Callable[[float], float], share: float, low: float, high: float) -> float:
-    from scipy.optimize import brentq
+def _guesses(mean: float, variance: float, share: float) -> tuple[float, float]:
+    """Two values near the quantile of a distribution that is close to normal."""
+    from scipy.special import ndtri
 
-    return float(brentq(lambda x: probability(x) - share, low, high, xtol=1e-14, rtol=1e-12))
+    deviation = math.sqrt(variance)
+    near = mean + float(ndtri(share)) * deviation
+    return near + 0.02 * deviation, near
 
 
 @lru_cache(maxsize=256)

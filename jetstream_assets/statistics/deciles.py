@@ -10,6 +10,7 @@ quantiles of 4,181 evenly spread pairs of order statistics. ``num_samples`` has 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,6 +85,12 @@ class _Drawn:
     means: NDArray[np.float64]
     draws: NDArray[np.float64]
 
+    @cached_property
+    def scattered(self) -> NDArray[np.float64]:
+        """The draws in the order in which they meet the ascending ones of another branch."""
+        found: NDArray[np.float64] = self.draws[:, lattice_order()]
+        return found
+
 
 def _drawn(values: Distribution, odd: int) -> _Drawn:
     units = values.total
@@ -109,9 +116,9 @@ def _singles(drawn: _Drawn, values: Distribution, level: float) -> list[Estimate
 
 def _comparisons(branch: _Drawn, reference: _Drawn, level: float) -> list[Comparison]:
     """The comparisons of all deciles of one pair."""
-    first, second = branch.draws, reference.draws[:, lattice_order()]
-    shares = [(1 - level) / 2, (1 + level) / 2]
-    differences = np.quantile(first - second, shares, axis=1)
+    first, second = branch.draws, reference.scattered
+    shares = ((1 - level) / 2, (1 + level) / 2)
+    differences = _quantiles(first - second, shares)
     relatives, mirrored = _ratios(first, second, shares), _ratios(second, first, shares)
     units, remark = branch.units + reference.units, remark_of_odd(branch.odd + reference.odd)
     too_few = min(branch.units, reference.units) == 1
@@ -138,13 +145,31 @@ _ZERO_REFERENCE = "the reference branch's decile may be 0, so that a ratio to it
 
 
 def _ratios(
-    branch: NDArray[np.float64], reference: NDArray[np.float64], shares: list[float]
+    branch: NDArray[np.float64], reference: NDArray[np.float64], shares: tuple[float, float]
 ) -> NDArray[np.float64]:
     """Mean and quantiles of branch / reference - 1 per decile; NaN where the reference may be 0."""
     found = np.full((1 + len(shares), branch.shape[0]), np.nan)
     possible = (reference != 0).all(axis=1)
-    ratios = branch[possible] / reference[possible] - 1
+    if possible.all():
+        possible = slice(None)
+    elif not possible.any():
+        return found
+    ratios = branch[possible] / reference[possible]
+    ratios -= 1
     found[0, possible] = ratios.mean(axis=1)
-    if possible.any():
-        found[1:, possible] = np.quantile(ratios, shares, axis=1)
+    found[1:, possible] = _quantiles(ratios, shares)
     return found
+
+
+def _quantiles(draws: NDArray[np.float64], shares: tuple[float, float]) -> NDArray[np.float64]:
+    """Quantiles of each row by linear interpolation: a row per share. The draws are reordered."""
+    positions = [share * (draws.shape[1] - 1) for share in shares]
+    below = [int(position) for position in positions]
+    above = [min(rank + 1, draws.shape[1] - 1) for rank in below]
+    draws.partition(sorted({*below, *above}), axis=1)
+    return np.stack(
+        [
+            draws[:, low] + (position - low) * (draws[:, high] - draws[:, low])
+            for position, low, high in zip(positions, below, above, strict=True)
+        ]
+    )

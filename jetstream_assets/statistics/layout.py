@@ -7,7 +7,7 @@ and read in both directions. Does not: the estimates.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -143,7 +143,8 @@ def _negated(estimate: Estimate) -> Estimate:
         None if number is None else -number + 0.0
         for number in (estimate.point, estimate.upper, estimate.lower)
     )
-    return replace(estimate, point=point, lower=lower, upper=upper)
+    e = estimate
+    return Estimate(e.units, point, lower, upper, e.reason, e.remark, e.p_value)
 
 
 def estimate_row(

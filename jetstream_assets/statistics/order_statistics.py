@@ -50,6 +50,7 @@ def spread_ranks(units: int) -> NDArray[np.int64]:
     return np.stack([ranks.quantiles(shares) for ranks in rank_distributions(units)])
 
 
+@lru_cache(maxsize=1)
 def lattice_order() -> NDArray[np.int64]:
     """In which order the draws of a second branch meet the ascending ones of the first."""
     return (np.arange(_POINTS) * _STRIDE) % _POINTS

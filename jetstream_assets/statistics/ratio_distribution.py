@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from jetstream_assets.statistics.quantile_search import quantile
 from jetstream_assets.statistics.seeds import generator
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ class RatioDistribution:
     def mean(self) -> float:
         """The mean ratio."""
         return float(self.values @ self.weights)
+
+    @cached_property
+    def variance(self) -> float:
+        """The variance of the ratio."""
+        return float((self.values - self.mean) ** 2 @ self.weights)
 
     @cached_property
     def mean_reciprocal(self) -> float:
@@ -205,7 +211,12 @@ def difference_quantile(first: RatioDistribution, second: RatioDistribution, sha
     """The d with P(first - second <= d) = share."""
     low = first.values[0] - second.values[-1]
     high = first.values[-1] - second.values[0]
-    return _root(lambda d: float(second.weights @ first.below(second.values + d)), share, low, high)
+    guesses = _guesses(first.mean - second.mean, first.variance + second.variance, share)
+
+    def probability(difference: float) -> float:
+        return float(second.weights @ first.below(second.values + difference))
+
+    return _root(probability, share, guesses, (low, high))
 
 
 def p_value(first: RatioDistribution, second: RatioDistribution) -> float:
@@ -217,12 +228,14 @@ def p_value(first: RatioDistribution, second: RatioDistribution) -> float:
 def ratio_quantile(first: RatioDistribution, second: RatioDistribution, share: float) -> float:
     """The q with P(first / second <= q) = share, for a second above 0."""
     ends = [a / b for a in (first.values[0], first.values[-1]) for b in second.values[[0, -1]]]
-    return _root(
-        lambda q: float(second.weights @ first.below(second.values * q)),
-        share,
-        min(ends),
-        max(ends),
-    )
+    ratio = first.mean / second.mean
+    variance = (first.variance + ratio**2 * second.variance) / second.mean**2
+
+    def probability(quotient: float) -> float:
+        return float(second.weights @ first.below(second.values * quotient))
+
+    guesses = _guesses(ratio, variance, share)
+    return _root(probability, share, guesses, (min(ends), max(ends)))
 
 
 def _capped(values: Floats, units: NDArray[np.int64], drop_highest: float) -> Floats:
@@ -231,12 +244,25 @@ def _capped(values: Floats, units: NDArray[np.int64], drop_highest: float) -> Fl
     return np.minimum(values, np.quantile(np.repeat(values, units), 1 - drop_highest))
 
 
-def _root(probability: Callable[[float], float], share: float, low: float, high: float) -> float:
+def _root(
+    probability: Callable[[float], float],
+    share: float,
+    guesses: tuple[float, float],
+    ends: tuple[float, float],
+) -> float:
     """Where the probability reaches the share; at an end where much of it lies there."""
-    from scipy.optimize import brentq
-
+    low, high = ends
     if probability(low) >= share:
         return low
     if probability(high) <= share:
         return high
-    return float(brentq(lambda x: probability(x) - share, low, high, xtol=1e-15, rtol=1e-12))
+    return quantile(probability, share, guesses, ends)
+
+
+def _guesses(mean: float, variance: float, share: float) -> tuple[float, float]:
+    """Two values near the quantile of a distribution that is close to normal."""
+    from scipy.special import ndtri
+
+    deviation = math.sqrt(variance)
+    near = mean + float(ndtri(share)) * deviation
+    return near + 0.02 * deviation, near
