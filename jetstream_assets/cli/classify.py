@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jetstream_assets.cli.console import console, readable_errors
+from jetstream_assets.cli.console import console, errors, readable_errors
 from jetstream_assets.config.repository import open_configuration
 from jetstream_assets.report.classification_table import (
     KindRow,
@@ -67,7 +67,10 @@ def classify(
     from jetstream_assets.config.classification import classify as classified  # noqa: PLC0415
 
     with readable_errors():
-        found = classified(open_configuration(config, ref=ref))
+        repository = open_configuration(config, ref=ref)
+        found = classified(repository)
+    for problem in repository.problems:
+        errors.print(f"left out: {problem}", markup=False)
     if format_ == Format.JSON:
         typer.echo(json.dumps(_document(found), indent=2))
     else:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jetstream_assets.config.layers import Origin
 from jetstream_assets.config.layout import Kind
@@ -24,8 +24,9 @@ from jetstream_assets.experiments.platforms import PLATFORMS, platform_of
 from jetstream_assets.experiments.record import ExperimentRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from jetstream_assets.config.document import Document
     from jetstream_assets.config.layers import Layer
     from jetstream_assets.config.repository import ConfigurationRepository
     from jetstream_assets.config.scope import Scope
@@ -64,7 +65,10 @@ class _File:
 
 
 def named_metrics(repository: ConfigurationRepository) -> Iterator[NamedMetric]:
-    """The names in lists, by list, and the names of shared definitions; by kind and file."""
+    """The names in lists, by list, and the names of shared definitions; by kind and file.
+
+    Files that cannot be read name nothing: they are the repository's ``problems``.
+    """
     for kind in (Kind.DEFAULTS, Kind.OUTCOME, Kind.EXPERIMENT, Kind.DEFINITIONS):
         for file in _FILES[kind](repository):
             yield from _meant(file, repository)
@@ -72,7 +76,7 @@ def named_metrics(repository: ConfigurationRepository) -> Iterator[NamedMetric]:
 
 def _defaults(repository: ConfigurationRepository) -> Iterator[_File]:
     for app_name in _applications(repository, Kind.DEFAULTS):
-        layers = (document.layer for document in repository.defaults(app_name))
+        layers = _readable(repository.defaults(app_name))
         names = tuple(name for layer in layers for name in _listed(layer))
         yield _File(Kind.DEFAULTS, names, (_record(_ANY, app_name),))
 
@@ -81,14 +85,14 @@ def _outcomes(repository: ConfigurationRepository) -> Iterator[_File]:
     for app_name in _applications(repository, Kind.OUTCOME):
         for slug in repository.outcome_slugs(app_name):
             document = repository.outcome(slug, app_name)
-            if document is not None:
-                record = replace(_record(_ANY, app_name), outcomes=(slug,))
-                yield _File(Kind.OUTCOME, tuple(_listed(document.layer)), (record,))
+            record = replace(_record(_ANY, app_name), outcomes=(slug,))
+            for layer in _readable(() if document is None else (document,)):
+                yield _File(Kind.OUTCOME, tuple(_listed(layer)), (record,))
 
 
 def _experiments(repository: ConfigurationRepository) -> Iterator[_File]:
     for slug in repository.experiment_slugs:
-        layers = (document.layer for document in repository.experiment(slug))
+        layers = _readable(repository.experiment(slug))
         names = tuple(name for layer in layers for name in _listed(layer))
         records = tuple(_record(slug, app_name) for app_name in PLATFORMS)
         yield _File(Kind.EXPERIMENT, names, records)
@@ -97,9 +101,9 @@ def _experiments(repository: ConfigurationRepository) -> Iterator[_File]:
 def _definitions(repository: ConfigurationRepository) -> Iterator[_File]:
     for app_name in _applications(repository, Kind.DEFINITIONS):
         paths = {
-            name: document.path
-            for document in repository.definitions(app_name)
-            for name, definition in document.layer.metrics.definitions.items()
+            name: layer.path
+            for layer in _readable(repository.definitions(app_name))
+            for name, definition in layer.metrics.definitions.items()
             if definition.select_expression is not None
         }
         names = tuple((path, name, "") for name, path in sorted(paths.items()))
@@ -118,6 +122,11 @@ def _applications(repository: ConfigurationRepository, kind: Kind) -> tuple[str,
     """The applications that have a file of a kind."""
     keys = (key for key in repository.documents if key[0] == kind)
     return tuple(sorted({app_name or name for _, name, app_name in keys}))
+
+
+def _readable(documents: Iterable[Document[Any]]) -> Iterator[Layer]:
+    """What the files say that can be read; the others name nothing."""
+    return (document.layer for document in documents if document.problem is None)
 
 
 def _listed(layer: Layer) -> Iterator[tuple[str, str, str]]:
