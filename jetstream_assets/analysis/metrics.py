@@ -18,6 +18,7 @@ from jetstream_assets.analysis.enrollments import (
     ensure_enrollments,
 )
 from jetstream_assets.analysis.event_days import exposure_event_days
+from jetstream_assets.analysis.known_units import exposures_mark
 from jetstream_assets.analysis.options import DEFAULT_OPTIONS, AnalysisOptions
 from jetstream_assets.analysis.slices import (
     cell_slice,
@@ -209,6 +210,10 @@ class _Computation:
             return FROM_ROWS
         stored = self.warehouse.provenance(self._enrollment_slice)
         told: list[object] = [stored.fingerprint if stored else "", stored and stored.details]
+        is_before = self.windows[0].due.period.is_preenrollment
+        if self.known.exposure_signal and AnalysisBasis.EXPOSURES in self.bases and not is_before:
+            # Rows of a signal may come after enrollment; those before it are the enrollments'.
+            told.append(exposures_mark(self.plan, self.warehouse))
         for window in self.windows:
             told.append(self.aggregates.mark(self.plan, window))
             told += [self._rows_mark(source, window) for source in self._windowed(window)]

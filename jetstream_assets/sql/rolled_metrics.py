@@ -15,6 +15,7 @@ from jetstream_assets.sql import fragments, sources
 from jetstream_assets.sql.metric_parts import value_column
 from jetstream_assets.sql.rollup import (
     ANCHOR,
+    ONLY_DAY,
     PART,
     StoredSource,
     merged_states,
@@ -81,10 +82,16 @@ def stacked(selects: Iterable[exp.Select]) -> exp.Query:
 
 def _units(index: int, part: MetricPart) -> exp.Select:
     """The units of a part with the part's number, its anchor date and its window."""
-    units = part.units()
+    units, window = part.units(), part.planned.due.window
+    anchor = exp.column(part.anchor)
+    only_day: exp.Expr = exp.cast(exp.null(), exp.DType.DATE)
+    if window.length == 1:
+        days = exp.convert(window.start)
+        only_day = exp.DateAdd(this=anchor.copy(), expression=days, unit=exp.var("DAY"))
     return units.select(
         exp.alias_(fragments.int64(index), PART),
-        exp.alias_(exp.column(part.anchor), ANCHOR),
+        exp.alias_(anchor, ANCHOR),
+        exp.alias_(only_day, ONLY_DAY),
         *part.window_columns(),
         copy=False,
     )
@@ -108,7 +115,8 @@ def _relations(
     rolled = columns & set(stored.states.columns) if stored else set()
     # What follows from the unit alone needs no rows.
     if stored and states_of(stored, rolled):
-        yield f"merged_{number}", merged_states(stored, rolled, UNITS)
+        windows = [part.planned.due.window for part in parts]
+        yield f"merged_{number}", merged_states(stored, rolled, UNITS, windows)
     left = sorted(columns - rolled)
     if left:
         asked = [

@@ -17,10 +17,11 @@ from jetstream_assets.sql.source_states import SourceStates
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from jetstream_assets.experiments.windows import AnalysisWindow
     from jetstream_assets.sql.source_states import NamedState, SplitColumn
 
 # Names unlike those of any segment or column.
-PART, ANCHOR = "jetstream_part", "jetstream_anchor"
+PART, ANCHOR, ONLY_DAY = "jetstream_part", "jetstream_anchor", "jetstream_day"
 _STORED = "s"
 
 
@@ -45,45 +46,81 @@ class StoredSource:
         return frozenset(self.states.columns)
 
 
-def merged_states(stored: StoredSource, columns: Collection[str], units: str) -> exp.Select:
+def merged_states(
+    stored: StoredSource,
+    columns: Collection[str],
+    units: str,
+    windows: Iterable[AnalysisWindow],
+) -> exp.Query:
     """One row per unit and part with any row in the part's window: the merged states.
 
-    Columns: jetstream_part, analysis_id, and each state that the columns follow from.
+    Columns: jetstream_part, analysis_id, and each state that the columns follow from. Windows of
+    one day are met by their day, which finds a unit's row without looking at its other days;
+    longer ones by the distance from the anchor.
 
     Args:
         stored: The states of one source.
         columns: The metrics and sanity columns that are asked for.
         units: Name of a relation with one row per unit and part: analysis_id, jetstream_part,
-            jetstream_anchor (the DATE from which the window's days are counted), window_start,
-            window_end.
+            jetstream_anchor (the DATE from which the window's days are counted), jetstream_day (the
+            only DATE of a window of one day, else NULL), window_start, window_end.
+        windows: Those of the units.
     """
-    states = states_of(stored, columns)
-    keys = [sources.unit_column(PART), exp.column("analysis_id", table=_STORED)]
+    states, lengths = states_of(stored, columns), {window.length > 1 for window in windows}
+    by_length = {False: _of_one_day, True: _of_more_days}
+    selects = [by_length[is_longer](stored, states, units) for is_longer in sorted(lengths)]
+    return exp.union(*selects, distinct=False, copy=False) if len(selects) > 1 else selects[0]
+
+
+def _of_one_day(stored: StoredSource, states: Sequence[NamedState], units: str) -> exp.Select:
+    is_day = exp.column("day", table=_STORED).eq(_unit(ONLY_DAY))
+    query = _met(stored, states, units, is_day)
+    if len(stored.parts) > 1:
+        return _merged(query, states)
+    # A unit's day is one row of the only part: there is nothing to merge.
+    rows = (exp.column(named.name, table=_STORED) for named in states)
+    return query.select(*_keys(), *rows, copy=False)
+
+
+def _of_more_days(stored: StoredSource, states: Sequence[NamedState], units: str) -> exp.Select:
+    distance = exp.DateDiff(
+        this=exp.column("day", table=_STORED), expression=_unit(ANCHOR), unit=exp.var("DAY")
+    )
+    within = exp.Between(this=distance, low=_unit("window_start"), high=_unit("window_end"))
+    is_longer = _unit(ONLY_DAY).is_(exp.null())
+    return _merged(_met(stored, states, units, exp.and_(is_longer, within)), states)
+
+
+def _met(
+    stored: StoredSource, states: Sequence[NamedState], units: str, condition: exp.Expr
+) -> exp.Select:
+    """The stored days with the units of the parts that they belong to; nothing is selected yet."""
+    same_unit = exp.column("analysis_id", table=_STORED).eq(_unit("analysis_id"))
+    return (
+        exp.select()
+        .from_(_days(stored.parts, states).subquery(_STORED, copy=False), copy=False)
+        .join(
+            exp.alias_(exp.to_table(units), sources.UNIT_ALIAS, table=True),
+            on=exp.and_(same_unit, condition, copy=False),
+            copy=False,
+        )
+    )
+
+
+def _merged(query: exp.Select, states: Sequence[NamedState]) -> exp.Select:
     merges = (
         exp.alias_(named.state.merged(exp.column(named.name, table=_STORED)), named.name)
         for named in states
     )
-    same_unit = exp.column("analysis_id", table=_STORED).eq(sources.unit_column("analysis_id"))
-    distance = exp.DateDiff(
-        this=exp.column("day", table=_STORED),
-        expression=sources.unit_column(ANCHOR),
-        unit=exp.var("DAY"),
-    )
-    within = exp.Between(
-        this=distance,
-        low=sources.unit_column("window_start"),
-        high=sources.unit_column("window_end"),
-    )
-    return (
-        exp.select(*keys, *merges)
-        .from_(_days(stored.parts, states).subquery(_STORED, copy=False), copy=False)
-        .join(
-            exp.alias_(exp.to_table(units), sources.UNIT_ALIAS, table=True),
-            on=exp.and_(same_unit, within, copy=False),
-            copy=False,
-        )
-        .group_by(*(key.copy() for key in keys), copy=False)
-    )
+    return query.select(*_keys(), *merges, copy=False).group_by(*_keys(), copy=False)
+
+
+def _keys() -> tuple[exp.Column, exp.Column]:
+    return _unit(PART), exp.column("analysis_id", table=_STORED)
+
+
+def _unit(column: str) -> exp.Column:
+    return sources.unit_column(column)
 
 
 def rolled_value(column: SplitColumn, merged: str) -> exp.Expr:

@@ -16,7 +16,7 @@ from sqlglot import exp
 from jetstream_assets.sql import fragments, sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
     from jetstream_assets.experiments.configuration import AnalysisConfiguration
@@ -45,7 +45,8 @@ def state_scan(
     """
     day = sources.day(source)
     is_enrolled = exp.GTE(this=day.copy(), expression=sources.unit_column("enrollment_date"))
-    query = _joined(configuration, source, states, units, [is_enrolled])
+    columns = {named.name: _of_one_day(named.state.daily) for named in states}
+    query = _joined(configuration, source, columns, units, [is_enrolled])
     own_day = exp.cast(day, exp.DType.DATE)
     conditions = [fragments.between_dates(day.copy(), days[0], days[-1])]
     if len(days) <= (days[-1] - days[0]).days:
@@ -83,7 +84,8 @@ def earlier_scan(
         for anchor, window in windows
     ]
     ranges = [timeline.data_range(window) for _, window in windows]
-    query = _joined(configuration, source, states, units, [exp.paren(exp.or_(*within))])
+    columns = {named.name: named.state.daily.copy() for named in states}
+    query = _joined(configuration, source, columns, units, [exp.paren(exp.or_(*within))])
     return (
         query.select(exp.alias_(exp.Min(this=exp.cast(day, exp.DType.DATE)), "day"))
         .where(
@@ -95,10 +97,22 @@ def earlier_scan(
     )
 
 
+def _of_one_day(aggregate: exp.Expr) -> exp.Expr:
+    """The aggregate over rows of one day; distinct days are one there, which needs no set.
+
+    What is counted as distinct is the row's day, or NULL, or else the unit (`splitting`).
+    """
+    if not isinstance(aggregate, exp.Count) or not isinstance(aggregate.this, exp.Distinct):
+        return aggregate.copy()
+    (value,) = aggregate.this.expressions
+    is_there = exp.Count(this=value.copy(), big_int=True) > exp.convert(0)
+    return exp.If(this=is_there, true=exp.convert(1), false=exp.convert(0))
+
+
 def _joined(
     configuration: AnalysisConfiguration,
     source: DataSource,
-    states: Iterable[NamedState],
+    states: Mapping[str, exp.Expr],
     units: exp.Expr,
     conditions: Iterable[exp.Expr],
 ) -> exp.Select:
@@ -110,7 +124,7 @@ def _joined(
         *conditions,
         *([] if guard is None else [guard]),
     ]
-    columns = (exp.alias_(named.state.daily.copy(), named.name) for named in states)
+    columns = (exp.alias_(aggregate, name) for name, aggregate in states.items())
     aliased = exp.alias_(units.copy(), sources.UNIT_ALIAS, table=True)
     return (
         exp.select(sources.unit_column("analysis_id"), *columns)

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jetstream_assets.experiments.metrics import AnalysisBasis
+from jetstream_assets.experiments.windows import AnalysisWindow
 from jetstream_assets.sql.enrollments import StoredEvents, enrollments_query
 from jetstream_assets.sql.event_days import dates, enrollment_days, exposure_days
 from jetstream_assets.sql.metrics import metric_probe, metrics_query
+from jetstream_assets.sql.rollup import StatePart, StoredSource
+from jetstream_assets.sql.source_states import states_by_source
+from jetstream_assets.sql.state_scan import earlier_scan, state_scan
 from jetstream_assets.warehouse.rendering import render_bigquery, render_duckdb
 from jetstream_assets.warehouse.tables import ResultTable, Slice, slices_table
 from jetstream_assets_tests.sql.cases import enrollment_cases, enrollments_slice, metrics_cases
@@ -22,15 +26,17 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from jetstream_assets.experiments.configuration import AnalysisConfiguration
+    from jetstream_assets.sql.source_states import SourceStates
 
 GOLDEN = Path(__file__).parent / "golden"
+DAYS = (FIRST, LAST)
 EVENTS = (ResultTable.ENROLLMENT_EVENTS, ResultTable.EXPOSURE_EVENTS)
 RENDERERS = {"bigquery": render_bigquery, "duckdb": render_duckdb}
 
 
 def _questions() -> dict[str, exp.Select]:
     found = {f"enrollments-{n}": enrollments_query(of) for n, of in enrollment_cases().items()}
-    found |= _folded_questions()
+    found |= _folded_questions() | _rolled_questions()
     for name, case in metrics_cases().items():
         of = case.configuration
         reference = enrollments_slice(of).reference
@@ -55,6 +61,39 @@ def _folded_questions() -> dict[str, exp.Select]:
         found[f"exposure-days-{name}"] = exposure_days(of, FIRST, LAST)
         found[f"enrollments-folded-{name}"] = enrollments_query(of, stored)
     return found
+
+
+def _rolled_questions() -> dict[str, exp.Select]:
+    """Scans of days into states, and metrics that follow from stored states."""
+    found: dict[str, exp.Select] = {}
+    for name in ("several-windows", "overall", "preenrollment", "signal"):
+        of, windows = metrics_cases()[name].configuration, metrics_cases()[name].windows
+        names = sorted({metric for window in windows for metric in window.metrics})
+        stored = {
+            states.source: StoredSource(states, (_part(of, states),))
+            for states in states_by_source(of, names)
+        }
+        reference = enrollments_slice(of).reference
+        exposures = _days(of, ResultTable.EXPOSURE_EVENTS) if of.exposure_signal else None
+        found[f"rolled-{name}"] = metrics_query(
+            of, windows, reference, stored=stored, exposures=exposures
+        )
+        for source, of_source in stored.items():
+            states, units = of_source.states.states, reference
+            found[f"scan-{name}-{source.name}"] = state_scan(of, source, states, units, DAYS)
+    of = metrics_cases()["preenrollment"].configuration
+    (states_of,) = states_by_source(of, ["hits", "spend"])
+    windows_before = [("enrollment_date", AnalysisWindow(-7, -1))]
+    found["scan-before-enrollment"] = earlier_scan(
+        of, states_of.source, states_of.states, enrollments_slice(of).reference, windows_before
+    )
+    return found
+
+
+def _part(of: AnalysisConfiguration, states: SourceStates) -> StatePart:
+    names = frozenset(named.name for named in states.states)
+    like = Slice(ResultTable.DAILY_AGGREGATES, of.experiment.slug, FIRST, part="source-1a2b")
+    return StatePart(slices_table(dates(FIRST, LAST), like), names)
 
 
 def _days(of: AnalysisConfiguration, table: ResultTable) -> exp.Table:

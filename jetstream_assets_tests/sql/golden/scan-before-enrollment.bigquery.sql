@@ -1,0 +1,41 @@
+SELECT
+  e.analysis_id,
+  SUM(hits) AS s_12eb691281ae,
+  LOGICAL_OR(
+    NOT ds.client_id IS NULL
+    AND (
+      mozfun.map.get_key(ds.experiments, 'reader-mode')
+    ) IS NULL
+  ) AS s_27ef9a473456,
+  SUM(value) AS s_aa2bbc067833,
+  LOGICAL_OR((
+    mozfun.map.get_key(ds.experiments, 'reader-mode')
+  ) <> e.branch) AS s_ac96a393b635,
+  MIN(CAST(ds.submission_date AS DATE)) AS day
+FROM (
+  SELECT
+    client_id,
+    profile_group_id,
+    submission_date,
+    value,
+    hits,
+    is_shown,
+    simple AS experiments
+  FROM `mozdata.lab.activity`
+) AS ds
+JOIN `slices`.`jetstream`.`enrollments/reader-mode@2024-01-08` AS e
+  ON CAST(ds.client_id AS STRING) = e.analysis_id
+  AND (
+    DATE_DIFF(ds.submission_date, e.enrollment_date, DAY) BETWEEN -7 AND -1
+  )
+  AND (
+    ds.submission_date <> e.enrollment_date
+    OR NOT (
+      mozfun.map.get_key(ds.experiments, 'reader-mode')
+    ) IS NULL
+  )
+WHERE
+  ds.submission_date BETWEEN CAST('2023-12-25' AS DATE) AND CAST('2024-01-07' AS DATE)
+GROUP BY
+  e.analysis_id,
+  DATE_DIFF(ds.submission_date, e.enrollment_date, DAY) BETWEEN -7 AND -1
