@@ -2,6 +2,7 @@
 
     python benchmarks/bench_statistics.py            # 100,000 units; some minutes
     python benchmarks/bench_statistics.py --quick    # 10,000 units
+    python benchmarks/bench_statistics.py --memory   # memory of both sides, 3 million units
     python benchmarks/bench_statistics.py --scale    # our side alone, up to 10 million units
 
 Every measurement is a process of its own that reads the same Parquet files of unit rows and ends
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from statistics_bench.agreement import agreement
-from statistics_bench.load import BRANCHES, METRICS, SEGMENTS, write_units
+from statistics_bench.load import BRANCHES, FEW, METRICS, SEGMENTS, write_units
 from statistics_bench.measure import LOADS, Task, run
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 RESULTS = Path(__file__).parent / "results" / "statistics.json"
 UNITS, QUICK_UNITS = 100_000, 10_000
+MEMORY_UNITS = 3_000_000
 SCALES = (1_000_000, 3_000_000, 10_000_000)
 # Beyond, the original resamples for hours: one reference branch of all units is measured.
 MOST_UNITS_RESAMPLED_WHOLE = 20_000
@@ -44,8 +46,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_UNITS:,} units")
     parser.add_argument("--scale", type=int, nargs="*", metavar="UNITS", help="our side alone")
     parser.add_argument("--memory-limit", default="1GB", help="DuckDB's, with --scale")
+    parser.add_argument("--memory", type=int, nargs="?", const=MEMORY_UNITS, metavar="UNITS")
     given = parser.parse_args()
-    if given.scale is not None:
+    if given.memory is not None:
+        memory(given.memory, given.memory_limit)
+    elif given.scale is not None:
         scale(given.scale or SCALES, given.memory_limit)
     else:
         side_by_side(QUICK_UNITS if given.quick else given.units)
@@ -72,10 +77,13 @@ def _compared(load: str, root: str, *, is_whole: bool = True) -> Json:
     # Rows of resamples are drawn for one reference branch of all units where all would take hours.
     references = None if is_whole else 1
     found: Json = {"per_statistic": {}}
-    for statistic in (*dict.fromkeys(s.statistic for s in LOADS[load]), None):
+    heads = ("CPU ours", "original", "ratio", "MiB ours", "original", "ratio")
+    print(f"\n{load:<24}" + "".join(f"{head:>10}" for head in heads))
+    for statistic in (None, *dict.fromkeys(s.statistic for s in LOADS[load])):
         ours = run(Task("ours", load, root, statistic, is_whole))
         original = run(Task("original", load, root, statistic, is_whole, references))
         entry = _ratios(ours, original)
+        _print_entry(statistic or "total", entry)
         if statistic is None:
             found["total"] = entry
             found["agreement"] = agreement(ours["rows"], original["rows"])
@@ -83,7 +91,7 @@ def _compared(load: str, root: str, *, is_whole: bool = True) -> Json:
             found["per_statistic"][statistic] = entry
     if not is_whole:
         _extrapolate(found)
-    _print(load, found)
+    _print_agreement(found)
     return found
 
 
@@ -106,8 +114,36 @@ def _ratios(ours: Json, original: Json) -> Json:
     return {
         "time_ratio": original["cpu_seconds"] / ours["cpu_seconds"],
         "memory_ratio": original["peak_mib"] / ours["peak_mib"],
+        "memory_ratio_above_imports": _grown(original) / _grown(ours),
         **kept,
     }
+
+
+def _grown(side: Json) -> float:
+    """How much memory was needed beside the libraries, in MiB; at least one."""
+    return max(float(side["peak_mib"]) - float(side["imports_mib"]), 1.0)
+
+
+def memory(units: int, memory_limit: str) -> None:
+    """Memory of both sides where data, not libraries, are most of it.
+
+    All units without segments; the original takes one of the three reference branches.
+    """
+    found: Json = {"units": units, "memory_limit": memory_limit}
+    with tempfile.TemporaryDirectory() as root:
+        write_units(Path(root), units)
+        for load in FEW:
+            common = {"has_segments": False, "references": 1, "memory_limit": memory_limit}
+            ours, original = (run(Task(s, load, root, **common)) for s in ("ours", "original"))
+            entry = found[load] = _ratios(ours, original)
+            print(
+                f"{load}: {entry['memory_ratio']:.1f} of the process, "
+                f"{entry['memory_ratio_above_imports']:.1f} above imports; MiB "
+                f"{ours['peak_mib']:.0f} ({ours['imports_mib']:.0f}) and "
+                f"{original['peak_mib']:.0f} ({original['imports_mib']:.0f})",
+                flush=True,
+            )
+    _store({"memory": found})
 
 
 def scale(sizes: Sequence[int], memory_limit: str) -> None:
@@ -130,18 +166,20 @@ def scale(sizes: Sequence[int], memory_limit: str) -> None:
     _store({"scale": {**about, **found["scale"], "weekly_with_covariates": found["weekly"]}})
 
 
-def _print(load: str, found: Json) -> None:
-    heads = ("CPU ours", "original", "ratio", "MiB ours", "original", "ratio")
-    print(f"\n{load:<24}" + "".join(f"{head:>10}" for head in heads))
-    for name, entry in {**found["per_statistic"], "total": found["total"]}.items():
-        ours, original = entry["ours"], entry["original"]
-        print(
-            f"{name:<24}{ours['cpu_seconds']:>10.2f}{original['cpu_seconds']:>10.2f}"
-            f"{entry['time_ratio']:>10.1f}{ours['peak_mib']:>10.0f}{original['peak_mib']:>10.0f}"
-            f"{entry['memory_ratio']:>10.2f}"
-        )
+def _print_entry(name: str, entry: Json) -> None:
+    ours, original = entry["ours"], entry["original"]
+    print(
+        f"{name:<24}{ours['cpu_seconds']:>10.2f}{original['cpu_seconds']:>10.2f}"
+        f"{entry['time_ratio']:>10.1f}{ours['peak_mib']:>10.0f}{original['peak_mib']:>10.0f}"
+        f"{entry['memory_ratio']:>10.2f}",
+        flush=True,
+    )
+
+
+def _print_agreement(found: Json) -> None:
     if "extrapolated" in found["total"]:
-        print(f"({found['total']['extrapolated']})")
+        about = found["total"]["extrapolated"]
+        print(f"(stored, and not above: {about}: {found['total']['time_ratio']:.0f} in total)")
     for statistic, count in found["agreement"].items():
         print(
             f"{statistic}: {count['within']:.0f} of {count['rows']:.0f} rows agree within "

@@ -144,6 +144,17 @@ RESAMPLING = (
 )
 
 
+# Of many units the original takes long, so that its memory is measured with few summaries.
+FEW = {
+    "without covariate": (
+        _summary("active_hours", "linear_model_mean"),
+        _summary("active_hours", "deciles"),
+        _summary("retained", "binomial"),
+    ),
+    "with covariate": (_adjusted("active_hours"),),
+}
+
+
 def scale_load(metrics: tuple[str, ...] = METRICS) -> tuple[Summary, ...]:
     """One summary of each metric, and the deciles of one in four."""
     found = [

@@ -16,11 +16,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from statistics_bench.load import RESAMPLING, SEGMENTS, WEEKLY, scale_load
+from statistics_bench.load import FEW, RESAMPLING, SEGMENTS, WEEKLY, scale_load
 
 Json = dict[str, Any]
 
-LOADS = {"weekly": WEEKLY, "resampling": RESAMPLING, "scale": scale_load()}
+LOADS = {"weekly": WEEKLY, "resampling": RESAMPLING, "scale": scale_load(), **FEW}
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 
 
@@ -61,13 +61,14 @@ def _measure(task: Task) -> Json:
     side = importlib.import_module(f"statistics_bench.{task.side}")
     summaries = [s for s in LOADS[task.load] if task.statistic in (None, s.statistic)]
     segments = SEGMENTS if task.has_segments else ()
-    before = _cpu_seconds()
+    before, imports = _cpu_seconds(), _peak_mib()
     rows = side.rows(Path(task.root), summaries, segments, task.references, task.memory_limit)
     spent = _cpu_seconds()
     return {
         "cpu_seconds": spent - before,
         "cpu_seconds_with_imports": spent,
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mib": _peak_mib(),
+        "imports_mib": imports,
         "rows": [] if task.load == "scale" else rows,
     }
 
@@ -75,6 +76,10 @@ def _measure(task: Task) -> Json:
 def _cpu_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
+
+
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

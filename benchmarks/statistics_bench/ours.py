@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 # pyarrow, sqlglot and the engine import these late; the clock starts after imports, on both sides.
 import numpy.polynomial  # noqa: F401 - as above
 import pandas as pd  # noqa: F401 - as above
-import pyarrow.compute  # noqa: F401 - as above
+import pyarrow.compute
+import pyarrow.pandas_compat  # noqa: F401 - as above
 import scipy.optimize
 import scipy.special  # noqa: F401 - as above
 import sqlglot.dialects.duckdb  # noqa: F401 - as above

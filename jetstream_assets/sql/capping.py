@@ -160,10 +160,12 @@ def facts(rows: UnitRows, columns: Sequence[CappedColumn], sizes: GroupSizes) ->
         means = [column for column in columns if homes[column.label] is scope]
         ctes.append((f"{scope}_facts", _facts_of(rows, means, own, scope, sizes.of(scope))))
     keys = PARTITIONS[scopes[-1]]
-    joined = exp.select(*(exp.column(key, table=scopes[-1].value) for key in keys))
-    joined = joined.from_(f"{scopes[-1]}_facts AS {scopes[-1]}")
+    joined = exp.select(*(exp.column(key, table=scopes[-1].value) for key in keys), copy=False)
+    joined = joined.from_(f"{scopes[-1]}_facts AS {scopes[-1]}", copy=False)
     if len(scopes) > 1:
-        joined = joined.join("pooled_facts AS pooled", on=same_group("branch", "pooled", SCOPE))
+        joined = joined.join(
+            "pooled_facts AS pooled", on=same_group("branch", "pooled", SCOPE), copy=False
+        )
     for column in columns:
         joined = joined.select(*_facts_columns(column, homes[column.label], caps), copy=False)
     # The limit tells the planner how few rows these are: it must keep them, and never the units,
@@ -175,16 +177,16 @@ def facts(rows: UnitRows, columns: Sequence[CappedColumn], sizes: GroupSizes) ->
 def _facts_columns(column: CappedColumn, home: CapScope, caps: Sequence[Cap]) -> list[exp.Expr]:
     centre: exp.Expr = exp.column(f"mean_{column.label}", table=home.value)
     if column.cap is None:
-        return [centre.as_(f"centre_{column.label}")]
+        return [centre.as_(f"centre_{column.label}", copy=False)]
     threshold = exp.column(f"threshold_{caps.index(column.cap)}", table=home.value)
     # The mean before the cap may lie far beyond it; the threshold is never farther from the mean
     # after it than 1 / sqrt(share) standard deviations.
     above = exp.GT(this=centre.copy(), expression=threshold.copy())
-    nearest = exp.case().when(above, threshold.copy()).else_(centre.copy())
+    nearest = exp.case().when(above, threshold.copy(), copy=False).else_(centre.copy(), copy=False)
     return [
-        nearest.as_(f"centre_{column.label}"),
-        threshold.as_(f"threshold_{column.label}"),
-        centre.as_(f"uncapped_{column.label}"),
+        nearest.as_(f"centre_{column.label}", copy=False),
+        threshold.as_(f"threshold_{column.label}", copy=False),
+        centre.as_(f"uncapped_{column.label}", copy=False),
     ]
 
 
@@ -200,22 +202,33 @@ def _facts_of(
     populations = [(c.value, c.also) for c in means] + [(c.value, c.also) for c in caps.values()]
     needed = dict.fromkeys(v for value, also in populations for v in (value, *also))
     values = unit_values(rows, list(needed))
-    present, highest = exp.select(*partition).from_("unit_values"), exp.select(*partition)
-    final = exp.select(*(column.copy() for column in partition)).from_("ranked")
+    present, highest = (
+        exp.select(*partition, copy=False).from_("unit_values", copy=False),
+        exp.select(*partition, copy=False),
+    )
+    final = exp.select(*(column.copy() for column in partition), copy=False).from_(
+        "ranked", copy=False
+    )
     for column in means:
-        value = _present(values, column.value, column.also).as_(f"own_{column.label}")
+        value = _present(values, column.value, column.also).as_(f"own_{column.label}", copy=False)
         present = present.select(value, copy=False)
-        mean = exp.Avg(this=exp.column(f"own_{column.label}")).as_(f"mean_{column.label}")
+        mean = exp.Avg(this=exp.column(f"own_{column.label}")).as_(
+            f"mean_{column.label}", copy=False
+        )
         highest = highest.select(mean, copy=False)
         final = final.select(exp.column(f"mean_{column.label}"), copy=False)
     for label, cap in caps.items():
-        value = _present(values, cap.value, cap.also).as_(f"value_{label}")
+        value = _present(values, cap.value, cap.also).as_(f"value_{label}", copy=False)
         present = present.select(value, copy=False)
         highest = highest.select(*_highest_values(label, cap, units), copy=False)
-        final = final.select(_quantile(label, cap).as_(f"threshold_{label}"), copy=False)
-    grouped = highest.from_("present").group_by(*(column.copy() for column in partition))
-    ranks = [_rank(label, cap).as_(f"rank_{label}") for label, cap in caps.items()]
-    ranked = exp.select("*", *ranks).from_("highest_values")
+        final = final.select(
+            _quantile(label, cap).as_(f"threshold_{label}", copy=False), copy=False
+        )
+    grouped = highest.from_("present", copy=False).group_by(
+        *(column.copy() for column in partition), copy=False
+    )
+    ranks = [_rank(label, cap).as_(f"rank_{label}", copy=False) for label, cap in caps.items()]
+    ranked = exp.select("*", *ranks, copy=False).from_("highest_values", copy=False)
     return values.query(
         final, ("present", present), ("highest_values", grouped), ("ranked", ranked)
     )
@@ -230,8 +243,8 @@ def _highest_values(label: str, cap: Cap, units: int) -> list[exp.Expr]:
     # One more for the value above the quantile, one since positions count from 0, one for rounding.
     count = min(int(cap.share * units) + 3, units)
     return [
-        exp.Count(this=value).as_(f"units_{label}"),
-        _highest(value.name, count).as_(f"highest_{label}"),
+        exp.Count(this=value).as_(f"units_{label}", copy=False),
+        _highest(value.name, count).as_(f"highest_{label}", copy=False),
     ]
 
 
@@ -263,10 +276,12 @@ def _quantile(label: str, cap: Cap) -> exp.Expr:
     step = exp.paren(exp.Sub(this=upper, expression=lower.copy()))
     between = exp.Add(this=lower.copy(), expression=exp.Mul(this=share, expression=step))
     found: exp.Expr = (
-        exp.case().when(exp.GT(this=rank, expression=below.copy()), between).else_(lower)
+        exp.case()
+        .when(exp.GT(this=rank, expression=below.copy()), between, copy=False)
+        .else_(lower, copy=False)
     )
     found = exp.Ceil(this=found) if cap.rounds_up else found
-    return exp.case().when(exp.GT(this=units, expression=exp.Literal.number(0)), found)
+    return exp.case().when(exp.GT(this=units, expression=exp.Literal.number(0)), found, copy=False)
 
 
 def _at(label: str, position: exp.Expr) -> exp.Expr:
@@ -284,9 +299,13 @@ def where_present(value: exp.Expr, *others: exp.Expr) -> exp.Expr:
     if not others:
         return value
     missing = (exp.Is(this=other.copy(), expression=exp.null()) for other in others)
-    return exp.case().when(exp.and_(*(exp.Not(this=one) for one in missing)), value.copy())
+    return exp.case().when(
+        exp.and_(*(exp.Not(this=one) for one in missing), copy=False), value.copy(), copy=False
+    )
 
 
 def same_group(left: str, right: str, columns: Sequence[str] = GROUP) -> exp.Expr:
     """Whether rows of two relations are of the same group."""
-    return exp.and_(*(exp.column(c, table=left).eq(exp.column(c, table=right)) for c in columns))
+    return exp.and_(
+        *(exp.column(c, table=left).eq(exp.column(c, table=right)) for c in columns), copy=False
+    )

@@ -50,10 +50,10 @@ def distinct_query(rows: UnitRows, values: Sequence[Value]) -> exp.Select:
     """
     found = unit_values(replace(rows, segments=()), values)
     counts = [
-        exp.ApproxDistinct(this=found.column(value)).as_(f"distinct_{i}")
+        exp.ApproxDistinct(this=found.column(value)).as_(f"distinct_{i}", copy=False)
         for i, value in enumerate(values)
     ]
-    return found.query(exp.select(*counts).from_("unit_values"))
+    return found.query(exp.select(*counts, copy=False).from_("unit_values", copy=False))
 
 
 def middles_query(rows: UnitRows, values: Sequence[Value]) -> exp.Select:
@@ -67,8 +67,8 @@ def middles_query(rows: UnitRows, values: Sequence[Value]) -> exp.Select:
     for index, value in enumerate(values):
         quantiles = exp.ApproxQuantiles(this=found.column(value), expression=_number(2))
         middle = exp.Bracket(this=quantiles, expressions=[_number(1)], offset=0, safe=False)
-        middles.append(middle.as_(f"middle_{index}"))
-    return found.query(exp.select(*middles).from_("unit_values"))
+        middles.append(middle.as_(f"middle_{index}", copy=False))
+    return found.query(exp.select(*middles, copy=False).from_("unit_values", copy=False))
 
 
 def histograms_query(
@@ -99,21 +99,24 @@ def histograms_query(
     runs = (
         exp.select(
             *keys,
-            lowest.as_("lowest"),
-            highest.as_("highest"),
-            exp.Count(this=exp.Star()).as_("in_bin"),
+            lowest.as_("lowest", copy=False),
+            highest.as_("highest", copy=False),
+            exp.Count(this=exp.Star()).as_("in_bin", copy=False),
+            copy=False,
         )
-        .from_("binned")
-        .group_by(*keys, exp.column("bin"))
+        .from_("binned", copy=False)
+        .group_by(*keys, exp.column("bin"), copy=False)
     )
-    binned = exp.select(*keys, exp.column("value"), _bin(centres).as_("bin"))
-    binned = binned.from_(_long([values.column(value) for value in distinct]))
-    final = exp.select(*keys, *map(exp.column, ("value", "units", "upto", "total")))
+    binned = exp.select(
+        *keys, exp.column("value"), _bin(centres).as_("bin", copy=False), copy=False
+    )
+    binned = binned.from_(_long([values.column(value) for value in distinct]), copy=False)
+    final = exp.select(*keys, *map(exp.column, ("value", "units", "upto", "total")), copy=False)
     limit = _limit(needs)
     if limit is not None:
-        final = final.where(exp.column("total") <= limit)
+        final = final.where(exp.column("total") <= limit, copy=False)
     return values.query(
-        final.from_("ranked").where(_is_kept()),
+        final.from_("ranked", copy=False).where(_is_kept(), copy=False),
         ("binned", binned),
         ("runs", runs),
         ("ranked", _ranked()),
@@ -142,18 +145,23 @@ def _bin(middles: Mapping[str, float]) -> exp.Expr:
     distance = exp.case(exp.column("need"))
     for need, middle in middles.items():
         shifted = exp.Sub(this=value.copy(), expression=float64(middle))
-        distance = distance.when(text_literal(need), shifted)
+        distance = distance.when(text_literal(need), shifted, copy=False)
     zero = _number(0)
     return (
         exp.case()
-        .when(exp.Not(this=exp.column("need").isin(*map(text_literal, middles))), value.copy())
-        .when(value.eq(zero), float64(_ZERO))
-        .when(exp.GT(this=distance.copy(), expression=zero), _logarithm(distance))
+        .when(
+            exp.Not(this=exp.column("need").isin(*map(text_literal, middles))),
+            value.copy(),
+            copy=False,
+        )
+        .when(value.eq(zero), float64(_ZERO), copy=False)
+        .when(exp.GT(this=distance.copy(), expression=zero), _logarithm(distance), copy=False)
         .when(
             exp.LT(this=distance.copy(), expression=zero.copy()),
             exp.Sub(this=float64(_BELOW), expression=_logarithm(exp.Neg(this=exp.paren(distance)))),
+            copy=False,
         )
-        .else_(float64(_MIDDLE))
+        .else_(float64(_MIDDLE), copy=False)
     )
 
 
@@ -173,16 +181,20 @@ def _ranked() -> exp.Select:
     ascending = exp.Order(expressions=[exp.Ordered(this=highest, nulls_first=True)])
     is_first = exp.EQ(this=lowest, expression=over(exp.Min(this=lowest.copy())))
     is_one_value = exp.EQ(this=lowest.copy(), expression=highest.copy())
-    units = exp.case().when(is_one_value, in_bin.copy()).else_(_number(1))
+    units = exp.case().when(is_one_value, in_bin.copy(), copy=False).else_(_number(1), copy=False)
     return exp.select(
         *(column.copy() for column in partition),
-        exp.case().when(is_first, lowest.copy()).else_(highest.copy()).as_("value"),
-        int64(units).as_("units"),
+        exp.case()
+        .when(is_first, lowest.copy(), copy=False)
+        .else_(highest.copy(), copy=False)
+        .as_("value", copy=False),
+        int64(units).as_("units", copy=False),
         in_bin,
-        int64(over(exp.Sum(this=in_bin.copy()), ascending)).as_("upto"),
-        int64(over(exp.Sum(this=in_bin.copy()))).as_("total"),
-        over(exp.Count(this=exp.Star())).as_("distinct_values"),
-    ).from_("runs")
+        int64(over(exp.Sum(this=in_bin.copy()), ascending)).as_("upto", copy=False),
+        int64(over(exp.Sum(this=in_bin.copy()))).as_("total", copy=False),
+        over(exp.Count(this=exp.Star())).as_("distinct_values", copy=False),
+        copy=False,
+    ).from_("runs", copy=False)
 
 
 def _is_kept() -> exp.Expr:
@@ -192,6 +204,7 @@ def _is_kept() -> exp.Expr:
         exp.column("distinct_values") <= MOST_DISTINCT,
         upto.copy().eq(in_bin.copy()),
         exp.GT(this=_step(upto), expression=_step(before)),
+        copy=False,
     )
 
 

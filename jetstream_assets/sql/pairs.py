@@ -33,18 +33,24 @@ def pairs_query(rows: UnitRows, need: Pairs) -> exp.Select:
     counted = (
         exp.select(
             *group_columns(),
-            pair[0].as_("numerator"),
-            pair[1].as_("denominator"),
-            count.as_("units"),
-            int64(total).as_("total"),
+            pair[0].as_("numerator", copy=False),
+            pair[1].as_("denominator", copy=False),
+            count.as_("units", copy=False),
+            int64(total).as_("total", copy=False),
+            copy=False,
         )
-        .from_("unit_values")
-        .where(*(exp.Not(this=exp.Is(this=value.copy(), expression=exp.null())) for value in pair))
-        .group_by(*group_columns(), *(value.copy() for value in pair))
+        .from_("unit_values", copy=False)
+        .where(
+            *(exp.Not(this=exp.Is(this=value.copy(), expression=exp.null())) for value in pair),
+            copy=False,
+        )
+        .group_by(*group_columns(), *(value.copy() for value in pair), copy=False)
     )
     final = (
-        exp.select(*group_columns(), *map(exp.column, ("numerator", "denominator", "units")))
-        .from_("counted")
-        .where(exp.column("total") <= need.up_to_units)
+        exp.select(
+            *group_columns(), *map(exp.column, ("numerator", "denominator", "units")), copy=False
+        )
+        .from_("counted", copy=False)
+        .where(exp.column("total") <= need.up_to_units, copy=False)
     )
     return values.query(final, ("counted", counted))

@@ -121,10 +121,10 @@ def _log(arguments: Mapping[str, Scalar]) -> Step:
         to_zero = -math.inf if divisor > 0 else math.inf
         return (
             exp.case()
-            .when(positive, logarithm)
-            .when(zero, float64(to_zero))
-            .when(negative, float64(math.nan))
-            .else_(value.copy())
+            .when(positive, logarithm, copy=False)
+            .when(zero, float64(to_zero), copy=False)
+            .when(negative, float64(math.nan), copy=False)
+            .else_(value.copy(), copy=False)
         )
 
     return RowWise(apply)
@@ -145,17 +145,17 @@ def _threshold(comparison: type[exp.Binary]) -> Callable[[Mapping[str, Scalar]],
 
 def _kept(value: exp.Expr, comparison: type[exp.Binary], threshold: exp.Expr) -> exp.Expr:
     kept = comparison(this=value.copy(), expression=threshold.copy())
-    return exp.case().when(kept, value.copy())
+    return exp.case().when(kept, value.copy(), copy=False)
 
 
 def finite(value: exp.Expr) -> exp.Expr:
     """The value, or NULL where it is infinite or not a number."""
-    return exp.case().when(exp.Not(this=exp.paren(is_odd(value))), value.copy())
+    return exp.case().when(exp.Not(this=exp.paren(is_odd(value))), value.copy(), copy=False)
 
 
 def is_odd(value: exp.Expr) -> exp.Expr:
     """Whether the value is infinite or not a number; NULL where it is NULL."""
-    return exp.or_(exp.IsInf(this=value.copy()), exp.IsNan(this=value.copy()))
+    return exp.or_(exp.IsInf(this=value.copy()), exp.IsNan(this=value.copy()), copy=False)
 
 
 def _number(arguments: Mapping[str, Scalar], name: str) -> float:

@@ -33,8 +33,12 @@ MOST_POWERS = 4
 def units_query(rows: UnitRows) -> exp.Select:
     """Units per segment (by number), analysis basis and branch: `GROUP` and ``units``."""
     values = unit_values(rows, ())
-    counted = exp.select(*group_columns(), exp.Count(this=exp.Star()).as_("units"))
-    return values.query(counted.from_("unit_values").group_by(*group_columns()))
+    counted = exp.select(
+        *group_columns(), exp.Count(this=exp.Star()).as_("units", copy=False), copy=False
+    )
+    return values.query(
+        counted.from_("unit_values", copy=False).group_by(*group_columns(), copy=False)
+    )
 
 
 def summed_query(rows: UnitRows, needs: Sequence[Summed], sizes: GroupSizes) -> exp.Select:
@@ -73,21 +77,27 @@ def summed_query(rows: UnitRows, needs: Sequence[Summed], sizes: GroupSizes) -> 
         for i, need in enumerate(needs)
         for aggregate in _aggregates(rows, values, i, need)
     ]
-    sums = exp.select(*group_columns(), *aggregates).group_by(*group_columns())
+    sums = exp.select(*group_columns(), *aggregates, copy=False).group_by(
+        *group_columns(), copy=False
+    )
     if not columns:
-        return values.query(sums.from_("unit_values"))
+        return values.query(sums.from_("unit_values", copy=False))
     known = facts(rows, columns, sizes)
     final = (
-        exp.select(exp.Column(this=exp.Star(), table=exp.to_identifier("s")))
+        exp.select(exp.Column(this=exp.Star(), table=exp.to_identifier("s")), copy=False)
         .select(*_constants(columns))
-        .from_(exp.to_table("sums").as_("s"))
-        .join(exp.to_table("facts").as_("f"), on=same_group("s", "f", known.keys))
+        .from_(exp.to_table("sums").as_("s", copy=False), copy=False)
+        .join(
+            exp.to_table("facts").as_("f", copy=False),
+            on=same_group("s", "f", known.keys),
+            copy=False,
+        )
     )
     return values.query(
         final,
         *known.ctes,
         ("differences", _differences(values, columns, known.keys)),
-        ("sums", sums.from_("differences")),
+        ("sums", sums.from_("differences", copy=False)),
     )
 
 
@@ -97,13 +107,13 @@ def _constants(columns: Sequence[CappedColumn]) -> list[exp.Expr]:
     for column in columns:
         index, _, suffix = column.label.partition("_")
         name = f"centre_{suffix}_{index}" if suffix else f"centre_{index}"
-        found.append(exp.column(f"centre_{column.label}", table="f").as_(name))
+        found.append(exp.column(f"centre_{column.label}", table="f").as_(name, copy=False))
         if column.cap is None or (suffix and column.cap.scope is CapScope.POOLED):
             continue
         kinds = ("threshold", "uncapped") if column.cap.scope is CapScope.BRANCH else ("threshold",)
         for kind in kinds:
             name = f"{kind}_{suffix}_{index}" if suffix else f"{kind}_{index}"
-            found.append(exp.column(f"{kind}_{column.label}", table="f").as_(name))
+            found.append(exp.column(f"{kind}_{column.label}", table="f").as_(name, copy=False))
     return found
 
 
@@ -119,15 +129,17 @@ def _differences(
         if column.cap is not None:
             threshold = exp.column(f"threshold_{column.label}", table="f")
             above = exp.GT(this=value.copy(), expression=threshold)
-            value = exp.case().when(above, threshold.copy()).else_(value.copy())
+            value = (
+                exp.case().when(above, threshold.copy(), copy=False).else_(value.copy(), copy=False)
+            )
         value = where_present(value, *map(values.column, column.also))
         centre = exp.column(f"centre_{column.label}", table="f")
         difference = exp.Sub(this=value, expression=centre)
-        differences.append(difference.as_(f"difference_{column.label}"))
+        differences.append(difference.as_(f"difference_{column.label}", copy=False))
     return (
-        exp.select(*group_columns("v"), *raw, *differences)
-        .from_(exp.to_table("unit_values").as_("v"))
-        .join(exp.to_table("facts").as_("f"), on=same_group("v", "f", keys))
+        exp.select(*group_columns("v"), *raw, *differences, copy=False)
+        .from_(exp.to_table("unit_values").as_("v", copy=False), copy=False)
+        .join(exp.to_table("facts").as_("f", copy=False), on=same_group("v", "f", keys), copy=False)
     )
 
 
@@ -144,11 +156,11 @@ def _aggregates(rows: UnitRows, values: UnitValues, index: int, need: Summed) ->
         found = _ratio_co_moment_aggregates(values, index, need)
     odd = [column for value in dict.fromkeys(need.values) if (column := values.odd(value))]
     if odd and isinstance(need, CoMoments):
-        counts = [exp.CountIf(this=column) for column in odd]
+        counts: list[exp.Expr] = [exp.CountIf(this=column) for column in odd]
         found["odd"] = reduce(lambda a, b: exp.Add(this=a, expression=b), counts)
     elif odd:
-        found["odd"] = exp.CountIf(this=exp.or_(*odd))
-    return [tree.as_(f"{key}_{index}") for key, tree in found.items()]
+        found["odd"] = exp.CountIf(this=exp.or_(*odd, copy=False))
+    return [tree.as_(f"{key}_{index}", copy=False) for key, tree in found.items()]
 
 
 def _total_aggregates(values: UnitValues, need: Totals, *, is_flag: bool) -> dict[str, exp.Expr]:

@@ -123,19 +123,21 @@ def group_columns(table: str = "") -> list[exp.Column]:
 def _units(rows: UnitRows, values: Sequence[Value]) -> exp.Select:
     """The window's units with raw values and segments, covariates joined."""
     segments = [
-        exp.column(name(segment), table="m").as_(f"segment_{index}")
+        exp.column(name(segment), table="m").as_(f"segment_{index}", copy=False)
         for index, segment in enumerate(rows.segments, start=1)
     ]
     raw = [
-        exp.cast(_as_number(rows, value), exp.DType.DOUBLE).as_(f"value_{index}")
+        exp.cast(_as_number(rows, value), exp.DType.DOUBLE, copy=False).as_(
+            f"value_{index}", copy=False
+        )
         for index, value in enumerate(values)
     ]
     bases = [text_literal(basis.value) for basis in rows.bases]
     select = (
-        exp.select(*_columns("m", "analysis_basis", "branch"), *segments, *raw)
-        .from_(exp.alias_(rows.metrics.copy(), "m", table=True))
-        .where(_of_window("m", rows.period, rows.window_index))
-        .where(exp.column("analysis_basis", table="m").isin(*bases))
+        exp.select(*_columns("m", "analysis_basis", "branch"), *segments, *raw, copy=False)
+        .from_(exp.alias_(rows.metrics.copy(), "m", table=True), copy=False)
+        .where(_of_window("m", rows.period, rows.window_index), copy=False)
+        .where(exp.column("analysis_basis", table="m").isin(*bases), copy=False)
     )
     for period, covariates in _covariates(values).items():
         joined = _preenrollment(rows, period, covariates)
@@ -143,7 +145,7 @@ def _units(rows: UnitRows, values: Sequence[Value]) -> exp.Select:
             exp.column(key, table="m").eq(exp.column(key, table=_alias(period)))
             for key in ("analysis_id", "branch")
         ]
-        select = select.join(joined, on=exp.and_(*keys), join_type="left")
+        select = select.join(joined, on=exp.and_(*keys, copy=False), join_type="left", copy=False)
     return select
 
 
@@ -169,11 +171,12 @@ def _preenrollment(rows: UnitRows, period: Period, metrics: Sequence[str]) -> ex
         exp.select(
             *_columns("p", "analysis_id", "branch"),
             *(exp.column(name(metric), table="p") for metric in metrics),
+            copy=False,
         )
-        .from_(exp.alias_(rows.preenrollment.copy(), "p", table=True))
-        .where(_of_window("p", period, 1))
-        .where(basis)
-        .subquery(_alias(period))
+        .from_(exp.alias_(rows.preenrollment.copy(), "p", table=True), copy=False)
+        .where(_of_window("p", period, 1), copy=False)
+        .where(basis, copy=False)
+        .subquery(_alias(period), copy=False)
     )
 
 
@@ -181,6 +184,7 @@ def _of_window(table: str, period: Period, index: int) -> exp.Expr:
     return exp.and_(
         exp.column("period", table=table).eq(text_literal(period.value)),
         exp.column("window_index", table=table).eq(exp.Literal.number(index)),
+        copy=False,
     )
 
 
@@ -196,25 +200,37 @@ def _scoped(rows: UnitRows, count: int) -> exp.Select:
     """
     kept = [*_columns("units", "analysis_basis", "branch"), *_value_columns(count)]
     if not rows.segments:
-        return exp.select(int64(0).as_("segment"), *kept).from_("units")
+        return exp.select(int64(0).as_("segment", copy=False), *kept, copy=False).from_(
+            "units", copy=False
+        )
     number = exp.column("segment", table="s")
-    numbers = [exp.select(int64(n).as_("segment")) for n in range(len(rows.segments) + 1)]
-    belongs = [exp.and_(number.eq(n), exp.column(f"segment_{n}")) for n in range(1, len(numbers))]
+    numbers = [
+        exp.select(int64(n).as_("segment", copy=False), copy=False)
+        for n in range(len(rows.segments) + 1)
+    ]
+    belongs = [
+        exp.and_(number.eq(n), exp.column(f"segment_{n}"), copy=False)
+        for n in range(1, len(numbers))
+    ]
     return (
-        exp.select(number.copy(), *kept)
-        .from_("units")
-        .join(exp.union(*numbers, distinct=False).subquery("s"), join_type="cross")
-        .where(exp.or_(number.eq(0), *belongs))
+        exp.select(number.copy(), *kept, copy=False)
+        .from_("units", copy=False)
+        .join(
+            exp.union(*numbers, distinct=False).subquery("s", copy=False),
+            join_type="cross",
+            copy=False,
+        )
+        .where(exp.or_(number.eq(0), *belongs, copy=False), copy=False)
     )
 
 
 def _treated(level: Sequence[Step | None], source: str) -> exp.Select:
     """The next step of every value; a value without one is passed on."""
     columns = [
-        _apply(step, exp.column(f"value_{index}")).as_(f"value_{index}")
+        _apply(step, exp.column(f"value_{index}")).as_(f"value_{index}", copy=False)
         for index, step in enumerate(level)
     ]
-    return exp.select(*group_columns(), *columns).from_(source)
+    return exp.select(*group_columns(), *columns, copy=False).from_(source, copy=False)
 
 
 def _apply(step: Step | None, value: exp.Expr) -> exp.Expr:
@@ -241,9 +257,9 @@ def _finite(rows: UnitRows, values: Sequence[Value], source: str) -> exp.Select:
         if rows.is_whole(value):
             columns.append(column)
             continue
-        columns.append(finite(column).as_(f"value_{index}"))
-        columns.append(is_odd(column).as_(f"odd_{index}"))
-    return exp.select(*group_columns(), *columns).from_(source)
+        columns.append(finite(column).as_(f"value_{index}", copy=False))
+        columns.append(is_odd(column).as_(f"odd_{index}", copy=False))
+    return exp.select(*group_columns(), *columns, copy=False).from_(source, copy=False)
 
 
 def _columns(table: str, *names: str) -> list[exp.Column]:
