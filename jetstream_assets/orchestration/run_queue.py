@@ -8,6 +8,8 @@ first and the last key of its range; without this tag it would run beside others
 Dates of an experiment share what they compute: side by side they are right, but compute it twice.
 """
 
+from collections.abc import Mapping
+
 from dagster import DagsterRun
 from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
 
@@ -29,7 +31,7 @@ class ExperimentRunCoordinator(QueuedRunCoordinator):
         return super().submit_run(context)
 
 
-def experiment_of(tags: dict[str, str]) -> str:
+def experiment_of(tags: Mapping[str, str]) -> str:
     """The experiment of a run's tags; empty where it has none or several.
 
     A partition's text is ``date|experiment``, and a slug holds no ``|``.

@@ -93,13 +93,10 @@ def metrics_query(
     columns = [*UNIT_COLUMNS, *segments, *EXPOSURE_COLUMNS, *WINDOW_COLUMNS, *metrics, *sanity]
     fragments.check_distinct(columns, "metrics")
     values = [*metrics, *sanity]
-    relations = {ENROLLED: _enrolled(segments, enrollments)}
-    if stored:
-        rows, rolled = rolled_rows(parts, stored, values)
-        relations |= rolled
-    else:
-        rows = stacked(part.rows(values) for part in parts)
-        relations |= {part.units_name: part.units() for part in parts}
+    rows, relations = (
+        rolled_rows(parts, stored, values) if stored else _rows_of_sources(parts, values)
+    )
+    relations = {ENROLLED: _enrolled(segments, enrollments)} | relations
     # Not copied: the trees are large, and nobody else holds them.
     query = exp.select(*(exp.column(fragments.name(column)) for column in columns))
     query = query.from_(rows.subquery("parts", copy=False), copy=False)
@@ -131,6 +128,14 @@ def metric_probe(
         .with_(ENROLLED, as_=_enrolled(segments, enrollments))
         .with_(part.units_name, as_=part.units())
     )
+
+
+def _rows_of_sources(
+    parts: Sequence[MetricPart], values: Sequence[str]
+) -> tuple[exp.Query, dict[str, exp.Query]]:
+    """One row per unit and part from the sources' rows, and the relations that this needs."""
+    relations: dict[str, exp.Query] = {part.units_name: part.units() for part in parts}
+    return stacked(part.rows(values) for part in parts), relations
 
 
 def _metrics(

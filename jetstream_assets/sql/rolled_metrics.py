@@ -36,7 +36,7 @@ def rolled_rows(
     parts: Sequence[MetricPart],
     stored: Mapping[DataSource, StoredSource],
     value_columns: Sequence[str],
-) -> tuple[exp.Select, dict[str, exp.Query]]:
+) -> tuple[exp.Query, dict[str, exp.Query]]:
     """One row per unit and part, and the relations that the query needs, by name.
 
     Args:
