@@ -1,7 +1,7 @@
 """Which metrics follow from daily states, and which need the windowed query, over a repository.
 
 Belongs here: asking it of every metric that a file names, and counting. Does not: splitting
-(`sql.states`), which metrics are named (`named_metrics`), tables (`report`).
+(`sql.splitting`), which metrics are named (`named_metrics`), tables (`report`).
 """
 
 from __future__ import annotations
