@@ -26,6 +26,7 @@ class WarehouseResource(ConfigurableResource):  # type: ignore[type-arg]  # yiel
 
     root: str
     threads: int = 1
+    memory_limit: str | None = None
 
     def open(self) -> "Warehouse":
         """The warehouse."""
@@ -33,7 +34,7 @@ class WarehouseResource(ConfigurableResource):  # type: ignore[type-arg]  # yiel
             DuckDBParquetWarehouse,
         )
 
-        return DuckDBParquetWarehouse(Path(self.root), threads=self.threads)
+        return DuckDBParquetWarehouse(Path(self.root), self.threads, self.memory_limit)
 
 
 class InputsResource(ConfigurableResource):  # type: ignore[type-arg]  # yields itself
@@ -86,7 +87,11 @@ class OptionsResource(ConfigurableResource):  # type: ignore[type-arg]  # yields
 def resources(settings: Settings) -> dict[str, object]:
     """All resources of the code location, by the names that assets ask for."""
     return {
-        "warehouse": WarehouseResource(root=str(settings.warehouse), threads=settings.threads),
+        "warehouse": WarehouseResource(
+            root=str(settings.warehouse),
+            threads=settings.threads,
+            memory_limit=settings.memory_limit,
+        ),
         "inputs": InputsResource(
             experiments=settings.experiments,
             configuration=settings.configuration,

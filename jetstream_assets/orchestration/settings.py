@@ -74,6 +74,12 @@ class Settings(BaseSettings):
         description="Threads of an embedded query. More than one is faster on few large "
         "experiments, and the last digits of float sums then vary from run to run.",
     )
+    memory_limit: str | None = Field(
+        default=None,
+        pattern=r"^\d+(\.\d+)? ?([KMGT]i?B)$",
+        description="Memory of an embedded query, such as 4GB; more spills to the warehouse's "
+        "disk. Default: half of the machine's or the container's.",
+    )
     workers: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
