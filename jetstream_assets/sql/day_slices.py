@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from jetstream_assets.sql import sources
+from jetstream_assets.sql.day_columns import dated_column, is_made_of_days
 from jetstream_assets.sql.strictness import CHANGING
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 # By these names telemetry knows the day of a row, whatever a source calls it.
 _DAYS = frozenset({"submission_date", "submission_timestamp"})
-# Of a day these give the same for all of its rows, and another for another day's.
-_OF_A_DAY = (exp.Date, exp.TsOrDsToDate, exp.Paren, exp.Timestamp)
+# What follows from all rows at once, in ways that are not looked into.
+_WHOLE = (exp.Pivot, exp.MatchRecognize)
 
 
 def undividable(source: DataSource) -> str:
@@ -41,11 +42,12 @@ def undividable(source: DataSource) -> str:
         return f"{what} has a window function, which may look at rows of other days."
     if relation.find(*CHANGING, exp.TableSample):
         return f"{what} depends on when it is asked."
-    for select in _whole_selects(relation):
-        reason = _looks_across(select, days)
-        if reason:
-            return f"{what} {reason}"
-    return ""
+    reasons = (
+        *(_looks_across(select, days) for select in _whole_selects(relation)),
+        *(_combines(operation, days) for operation in relation.find_all(exp.SetOperation)),
+        _as_a_whole(relation, source.submission_date_column.rpartition(".")[2]),
+    )
+    return next((f"{what} {reason}" for reason in reasons if reason), "")
 
 
 def days_of(source: DataSource) -> tuple[exp.Expr, ...]:
@@ -114,6 +116,26 @@ def _looks_across(select: exp.Select, days: frozenset[str]) -> str:
     return ""
 
 
+def _combines(operation: exp.SetOperation, days: frozenset[str]) -> str:
+    """Why the rows of a UNION, INTERSECT or EXCEPT are not those of its parts' days."""
+    if operation.args.get("limit") or operation.args.get("offset"):
+        return "has a LIMIT, which counts rows over all days."
+    # Equal rows are of one day where the day is among their columns.
+    if operation.args.get("distinct") and not any(_is_day(one, days) for one in operation.selects):
+        return "groups rows without their day, so that a row may be of several days."
+    return ""
+
+
+def _as_a_whole(relation: exp.Expr, day: str) -> str:
+    if relation.find(*_WHOLE) or any(
+        one.args.get("recursive") for one in relation.find_all(exp.With)
+    ):
+        return "makes its rows in a way that may look at rows of other days."
+    if not is_made_of_days(day, relation):
+        return f"makes {day} of something else than one row's day."
+    return ""
+
+
 def _keeps_days(select: exp.Select, days: frozenset[str]) -> bool:
     if select.args.get("distinct"):
         return any(_is_day(one, days) for one in select.selects)
@@ -148,23 +170,8 @@ def _is_day(tree: exp.Expr, days: frozenset[str]) -> bool:
     """Whether equal values are of one day: the day, its timestamp, or a DATE by the day's name."""
     if isinstance(tree, exp.Star):
         return not any(tree.args.values())
-    inner, is_named = tree.unalias(), tree.alias.lower() in days
-    while True:
-        if isinstance(inner, exp.Column):
-            return is_named or inner.name.lower() in days
-        if not (isinstance(inner, _OF_A_DAY) or _is_cast_to_day(inner) or _is_cut_to_day(inner)):
-            return False
-        inner = inner.this
-
-
-def _is_cast_to_day(tree: exp.Expr) -> bool:
-    kinds = (exp.DType.DATE, exp.DType.TIMESTAMP, exp.DType.TIMESTAMPTZ, exp.DType.DATETIME)
-    return isinstance(tree, exp.Cast) and tree.to.this in kinds
-
-
-def _is_cut_to_day(tree: exp.Expr) -> bool:
-    is_cut = isinstance(tree, exp.TimestampTrunc | exp.DateTrunc)
-    return is_cut and tree.args["unit"].name.upper() == "DAY"
+    column = dated_column(tree.unalias())
+    return column is not None and (tree.alias.lower() in days or column.name.lower() in days)
 
 
 def _aggregates(part: exp.Expr) -> bool:
