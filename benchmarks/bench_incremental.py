@@ -39,7 +39,10 @@ SIDES = {
     "incremental": "incremental.by_day",
     "backfill": "incremental.backfill",
     "one_pass": "one_pass.whole",
+    "writing": "writing.again",
 }
+# Sides that go on in the folder of another.
+CONTINUED = {"writing": "incremental"}
 
 Json = dict[str, Any]
 
@@ -61,7 +64,8 @@ class Bench:
 
     def measure(self, side: str) -> list[Json]:
         """The days of a side's record."""
-        share_telemetry(self._telemetry, self.folder(side))
+        if side not in CONTINUED:
+            share_telemetry(self._telemetry, self.folder(side))
         inputs = write_inputs(self.root, self.days)
         return run(
             Task(
@@ -77,7 +81,7 @@ class Bench:
 
     def folder(self, side: str) -> Path:
         """The side's warehouse."""
-        return self.root / side
+        return self.root / CONTINUED.get(side, side)
 
     @property
     def _telemetry(self) -> Path:

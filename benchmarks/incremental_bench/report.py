@@ -19,7 +19,8 @@ def summary(series: dict[str, list[Json]], source_rows: int) -> Json:
 
     Pre-enrollment and enrollment rows are told apart, for they are not rows of the windows' days.
     Provisional results, of the dates before the last enrollment date, are ours alone; their CPU
-    seconds are part of ours.
+    seconds are part of ours. Writing is what writing our results again takes, without computing
+    them: no plan can do with less.
     """
     last = {side: days[-1] for side, days in series.items()}
     cpu = {side: day["cpu_seconds"] for side, day in last.items()}
