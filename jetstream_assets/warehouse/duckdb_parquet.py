@@ -11,7 +11,7 @@ import time
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, cast
 
 import pyarrow as pa
 from sqlglot import exp
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     import duckdb
+    from duckdb.sqltypes import DuckDBPyType
 
     from jetstream_assets.warehouse.tables import ResultTable, Slice
 
@@ -232,14 +233,29 @@ class DuckDBParquetWarehouse:
 def _with_stored_types(relation: duckdb.DuckDBPyRelation, sql: str) -> str:
     """The query of the relation with columns of other numeric types cast to INT64 and FLOAT64."""
     casts = [
-        exp.alias_(exp.cast(exp.column(name, quoted=True), wanted), name, quoted=True)
+        exp.alias_(
+            exp.cast(exp.column(name, quoted=True), wanted, dialect="duckdb"), name, quoted=True
+        )
         for name, kind in zip(relation.columns, relation.types, strict=True)
-        if (wanted := _STORED_TYPES.get(str(kind))) is not None
+        if (wanted := _stored_type(kind)) != str(kind)
     ]
     if not casts:
         return sql
     replaced = ", ".join(cast.sql(dialect="duckdb") for cast in casts)
     return f"SELECT * REPLACE ({replaced}) FROM (\n{sql}\n)"  # noqa: S608  rendered from trees
+
+
+def _stored_type(kind: DuckDBPyType) -> str:
+    """The type in which values of a type are stored, fields of structs included."""
+    if kind.id != "struct":
+        return _STORED_TYPES.get(str(kind), str(kind))
+    # Children of a struct are its fields' names and types, whatever the stubs say of other types.
+    children = cast("list[tuple[str, DuckDBPyType]]", kind.children)
+    fields = {name: (field, _stored_type(field)) for name, field in children}
+    if all(stored == str(field) for field, stored in fields.values()):
+        return str(kind)
+    named = ((exp.to_identifier(name, quoted=True).sql(), t) for name, (_, t) in fields.items())
+    return f"STRUCT({', '.join(f'{name} {stored}' for name, stored in named)})"
 
 
 def _date(day: date) -> exp.Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -176,7 +177,8 @@ def check(
                 put_records(records, root, by_day=by_day)
             if crashes and number in crashes:
                 CrashingWarehouse.left = crashes[number]
-                with pytest.raises(CrashError):
+                # A cell that puts fewer slices is done before its process would die.
+                with suppress(CrashError):
                     compute(plan, CrashingWarehouse(root, threads=1))
                 CrashingWarehouse.left = 10**9
             compute(plan, DuckDBParquetWarehouse(root, threads=1))

@@ -41,6 +41,12 @@ def test_values_and_types_come_back_as_they_were(laboratory: Laboratory) -> None
     assert written.bytes_written > 0
 
 
+def test_integers_within_a_struct_stay_integers(laboratory: Laboratory) -> None:
+    pair = "STRUCT('a' AS k, (SELECT SUM(n) FROM UNNEST([9007199254740993, 0]) AS n) AS v)"
+    laboratory.warehouse.replace(a_slice(), query(f"SELECT {pair} AS pair"), PROVENANCE)
+    assert laboratory.read(a_slice()).to_pylist() == [{"pair": {"k": "a", "v": 2**53 + 1}}]
+
+
 def test_nan_is_a_value_and_not_null(laboratory: Laboratory) -> None:
     content = query("SELECT CAST('nan' AS FLOAT64) AS x UNION ALL SELECT NULL")
     laboratory.warehouse.replace(a_slice(), content, PROVENANCE)
