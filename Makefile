@@ -48,6 +48,7 @@ bench: .venv/.synced  ## the benchmarks, written to benchmarks/results
 
 bench-statistics: .venv/.synced  ## the statistics side by side with mozanalysis, then up to 10 million units
 	@$(BIN)/python benchmarks/bench_statistics.py
+	@$(BIN)/python benchmarks/bench_statistics.py --memory
 	@$(BIN)/python benchmarks/bench_statistics.py --scale
 
 bench-incremental: .venv/.synced  ## a 60-day experiment day by day and as one backfill, against single-window queries
