@@ -133,7 +133,11 @@ def memory(units: int, memory_limit: str) -> None:
     with tempfile.TemporaryDirectory() as root:
         write_units(Path(root), units)
         for load in FEW:
-            common = {"has_segments": False, "references": 1, "memory_limit": memory_limit}
+            common: Json = {
+                "has_segments": False,
+                "references": 1,
+                "memory_limit": memory_limit,
+            }
             ours, original = (run(Task(s, load, root, **common)) for s in ("ours", "original"))
             entry = found[load] = _ratios(ours, original)
             print(
