@@ -137,10 +137,10 @@ def side_by_side(bench: Bench) -> None:
 
 def scale(sizes: Sequence[int], given: argparse.Namespace) -> None:
     """Our backfill alone, with the same memory for any number of units."""
-    found: Json = {"memory_limit": given.memory_limit}
+    days = given.days or DAYS
+    found: Json = {"memory_limit": given.memory_limit, "days": days}
     for units in sizes:
         with tempfile.TemporaryDirectory() as root:
-            days = given.days or DAYS
             bench = Bench(Path(root), units, days, given.threads, given.memory_limit)
             rows = bench.write()
             (entry,) = bench.measure("backfill")

@@ -9,6 +9,7 @@ import resource
 from collections import Counter, defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jetstream_assets.warehouse.duckdb_parquet import DuckDBParquetWarehouse
@@ -85,6 +86,13 @@ def cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
+def _peak_mib() -> float:
+    """The peak of this process; ``ru_maxrss`` begins with what the process that started it held."""
+    status = Path("/proc/self/status").read_text()
+    (kib,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(kib) / 1024
+
+
 @dataclass(frozen=True)
 class Record:
     """What was used so far, after each day."""
@@ -111,7 +119,7 @@ class Record:
             "preenrollment_rows": rows["preenrollment"],
             "enrollment_rows": rows["enrollments"],
             "result_rows": self.warehouse.result_rows.total(),
-            "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            "peak_mib": round(_peak_mib()),
         }
         if self.stages:
             entry["stages"] = {name: round(used, 3) for name, used in self.stages.items()}
