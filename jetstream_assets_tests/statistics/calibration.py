@@ -152,7 +152,7 @@ class Method:
         parameters = {**self.parameters, **more}
         if not self.has_covariate:
             return ask_ratio({b: (after[b], before[b]) for b in after}, given=parameters)
-        per_visit = {b: (own, _visits(own.size)) for b, own in after.items()}
+        per_visit = {b: (own, _visits(before[b])) for b, own in after.items()}
         earlier = {b: (own,) for b, own in before.items()}
         return ask_ratio(per_visit, earlier, _BEFORE, parameters)
 
@@ -167,9 +167,10 @@ class Method:
         return population.difference
 
 
-def _visits(units: int) -> Floats:
-    """One, two or three visits, two on average."""
-    return (1 + np.arange(units) % 3).astype(np.float64)
+def _visits(before: Floats) -> Floats:
+    """One, two or three visits of each unit, at random, whatever its values are."""
+    rng = np.random.default_rng(zlib.crc32(before.tobytes()))
+    return rng.integers(1, 4, before.size).astype(np.float64)
 
 
 # Fewer draws than by default where units are few: 1,000 move a bound by 4 % of its distance.
