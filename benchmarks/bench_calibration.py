@@ -118,7 +118,7 @@ outside {100 * low:.1f} to {100 * high:.1f} %, where 99.9 % of the cells of an e
 
 `1:1` are two branches of the named size; `19:1` is a branch of 1.9 and one of .1 times that size.
 The ratio is that of a unit's value to its value before enrollment. With covariate it is that of
-the value to a number of visits, one to three, adjusted for the value before."""
+the value to a number of visits, one to three at random, adjusted for the value before."""
     for name in POPULATIONS:
         yield f"\n## {DESCRIPTIONS[name][0].upper()}{DESCRIPTIONS[name][1:]}\n"
         yield "| units | split | statistic | nothing | without remark | uplift | effect |"
