@@ -72,8 +72,10 @@ def aggregates_metadata(
         windowed_markdown,
     )
 
+    if not plan.windows:
+        return {"note": plan.note}
     if aggregates is None:
-        return {"note": plan.note or "Nothing is kept of days: windows are computed from rows."}
+        return {"note": "Nothing is kept of days: windows are computed from rows."}
     if not is_last:
         return {"note": "Read together with the days of the run's last date."}
     scans = aggregates.scans

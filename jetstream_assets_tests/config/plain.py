@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jetstream_assets.experiments.configuration import AnalysisConfiguration
-    from jetstream_assets.experiments.metrics import Metric, Segment, Summary
+    from jetstream_assets.experiments.metrics import DataSource, Metric, Segment, Summary
 
 Answer = dict[str, Any]
 
@@ -33,7 +33,7 @@ def plain(configuration: AnalysisConfiguration) -> Answer:
         "exposure_signal": signal
         and {
             "name": signal.name,
-            "data_source": asdict(signal.data_source),
+            "data_source": _source(signal.data_source),
             "select_expression": signal.select_expression,
             "window": (signal.window_start, signal.window_end),
         },
@@ -59,13 +59,18 @@ def _summary(summary: Summary) -> Answer:
 def _metric(metric: Metric) -> Answer:
     return {
         "select_expression": metric.select_expression,
-        "data_source": metric.data_source and asdict(metric.data_source),
+        "data_source": metric.data_source and _source(metric.data_source),
         "analysis_bases": sorted(metric.analysis_bases),
         "bigger_is_better": metric.bigger_is_better,
         "friendly_name": metric.friendly_name,
         "description": metric.description,
         "depends_on": list(metric.depends_on),
     }
+
+
+def _source(source: DataSource) -> Answer:
+    """A data source; the oracle does not know where it is written."""
+    return {name: value for name, value in asdict(source).items() if name != "origin"}
 
 
 def _segment(segment: Segment) -> Answer:

@@ -202,6 +202,7 @@ def test_a_ratio_brings_its_parts(folder: Folder) -> None:
         ("confidence_interval", 0.95),
         ("denominator", "views"),
         ("drop_highest", 0.005),
+        ("interval", "bootstrap"),
         ("num_samples", 10_000),
         ("numerator", "clicks"),
     )
