@@ -214,7 +214,7 @@ _DATES = st.lists(
 
 @pytest.mark.slow
 @settings(
-    max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 @given(
     kind=st.sampled_from(list(ExperimentsColumn)),
