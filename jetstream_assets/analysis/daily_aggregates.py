@@ -137,6 +137,7 @@ def compute_daily_aggregates(
     covered = next((p for p in due if p.preenrollment), None)
     earlier = reading.read(EarlierDays(covered, known, warehouse, bases)) if covered else {}
     enrollments = enrollment_slice(plan, ResultTable.ENROLLMENTS)
+    # What was written here is told by this step, and not again by the metrics.
     return DailyAggregates(observed, earlier, replace(enrolled, written=()), enrollments)
 
 
@@ -153,10 +154,17 @@ class _Reading:
     def read(self, span: Span) -> dict[DataSource, ReadSource]:
         """Read what is missing of a span's days, by source."""
         needed = states_by_source(self.known, span.metrics)
-        return {states.source: self._read_source(span, states) for states in needed}
+        days, units = span.days, span.units
+        return {states.source: self._read_source(span, days, units, states) for states in needed}
 
-    def _read_source(self, span: Span, states: SourceStates) -> ReadSource:
-        nothing = dict.fromkeys(span.days, ())
+    def _read_source(
+        self,
+        span: Span,
+        days: Sequence[date],
+        units: Mapping[date, str],
+        states: SourceStates,
+    ) -> ReadSource:
+        nothing = dict.fromkeys(days, ())
         if not states.states:
             return ReadSource(states, nothing)
         try:
@@ -169,9 +177,9 @@ class _Reading:
             catalogue=self.catalogue,
             prefix=span.prefix(states.source),
             like=cell_slice(self.plan, ResultTable.DAILY_AGGREGATES),
-            days=span.days,
+            days=days,
             now=now,
-            units=span.units,
+            units=units,
             on=self.plan.date,
             lookback=self.options.lookback,
             commit=self.plan.settled.commit,

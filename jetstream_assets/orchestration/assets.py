@@ -121,13 +121,13 @@ def _daily_aggregates(partitions: PartitionsDefinition[str]) -> AssetsDefinition
         )
         from jetstream_assets.analysis.refresh import by_experiment  # noqa: PLC0415
 
-        tables, told = warehouse.open(), options.open()
+        tables, told, asked = warehouse.open(), options.open(), set(cells(context))
         for group in by_experiment(plans, tables, told):
             aggregates = compute_daily_aggregates(group, tables, told)
             for plan in group:
-                if plan in plans:
+                if (cell := Cell(plan.slug, plan.date)) in asked:
                     metadata = aggregates_metadata(plan, aggregates, is_last=plan is group[-1])
-                    note(context, Cell(plan.slug, plan.date), metadata)
+                    note(context, cell, metadata)
 
     return daily_aggregates
 
@@ -147,13 +147,13 @@ def _metrics(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
         from jetstream_assets.analysis.metrics import compute_metrics  # noqa: PLC0415
         from jetstream_assets.analysis.refresh import by_experiment  # noqa: PLC0415
 
-        tables, told = warehouse.open(), options.open()
+        tables, told, asked = warehouse.open(), options.open(), set(cells(context))
         for group in by_experiment(plans, tables, told):
             aggregates = compute_daily_aggregates(group, tables, told)
             for plan in group:
                 result = compute_metrics(plan, tables, told, aggregates)
-                if plan in plans:
-                    note(context, Cell(plan.slug, plan.date), stage_metadata(result))
+                if (cell := Cell(plan.slug, plan.date)) in asked:
+                    note(context, cell, stage_metadata(result))
 
     return metrics
 
