@@ -92,7 +92,8 @@ def _tables(due: Sequence[AnalysisPlan], rehearsal: RehearsalWarehouse) -> Itera
 
 def _scans(plan: AnalysisPlan, aggregates: DailyAggregates) -> Iterator[Forecast]:
     for scan in aggregates.scans:
-        why = f"{scan.states} states are not stored from {scan.first} to {scan.last}, or changed"
+        states = "1 state is" if scan.states == 1 else f"{scan.states} states are"
+        why = f"{states} not stored from {scan.first} to {scan.last}, or changed"
         what = f"scan of {scan.source}"
         yield Forecast(plan.slug, plan.date, what, "compute", why, scan.days, scan.rows)
     for metric, reason in sorted(aggregates.windowed.items()):

@@ -39,14 +39,6 @@ def known_units(plan: AnalysisPlan) -> exp.Table:
     return enrollment_slice(plan, ResultTable.ENROLLMENTS).reference
 
 
-def units_mark(plan: AnalysisPlan, warehouse: Warehouse, until: date) -> str:
-    """The digest of everything that decides which units are enrolled by a date.
-
-    For many dates `units_marks` looks once.
-    """
-    return units_marks(plan, warehouse, [until])[until]
-
-
 def units_marks(
     plan: AnalysisPlan, warehouse: Warehouse, untils: Sequence[date]
 ) -> dict[date, str]:

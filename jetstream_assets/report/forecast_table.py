@@ -59,8 +59,8 @@ def forecast_table(told: Iterable[ForecastRow], *, with_reused: bool = False) ->
 
 
 def _groups(rows: list[ForecastRow]) -> list[list[ForecastRow]]:
-    """Rows that differ in nothing but the date, where the dates follow each other."""
-    ordered = sorted(rows, key=lambda row: (row.slug, _is_scan(row), row.what, row.date))
+    """Scans first; then rows that differ in nothing but the date, where dates follow each other."""
+    ordered = sorted(rows, key=lambda row: (row.slug, not row.days, row.what, row.date))
     groups: list[list[ForecastRow]] = []
     for row in ordered:
         if groups and _continues(groups[-1][-1], row):
@@ -68,10 +68,6 @@ def _groups(rows: list[ForecastRow]) -> list[list[ForecastRow]]:
         else:
             groups.append([row])
     return groups
-
-
-def _is_scan(row: ForecastRow) -> bool:
-    return not row.days
 
 
 def _continues(former: ForecastRow, row: ForecastRow) -> bool:

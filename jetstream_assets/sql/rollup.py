@@ -40,11 +40,6 @@ class StoredSource:
     states: SourceStates
     parts: tuple[StatePart, ...]
 
-    @property
-    def usable(self) -> frozenset[str]:
-        """The metrics and sanity columns that follow from what is stored."""
-        return frozenset(self.states.columns)
-
 
 def merged_states(
     stored: StoredSource,

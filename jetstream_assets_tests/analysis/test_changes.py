@@ -198,7 +198,7 @@ def test_another_metric_is_foretold_with_its_reason(warehouse: DuckDBParquetWare
     of = _configuration("MAX(hits)")
     told = list(forecast([make_plan(of, DATES[0])], warehouse, DEFAULT_OPTIONS))
     (scan,) = (one for one in told if one.days)
-    assert "1 states" in scan.why
+    assert "1 state is not stored" in scan.why
     (metrics,) = (one for one in told if one.what == "metrics")
     assert "configuration changed" in metrics.why
 

@@ -18,7 +18,6 @@ from jetstream_assets.analysis.event_days import enrollment_event_days, exposure
 from jetstream_assets.analysis.known_units import (
     exposures_mark,
     known_units,
-    units_mark,
     units_marks,
 )
 from jetstream_assets.analysis.options import AnalysisOptions
@@ -162,7 +161,7 @@ def test_the_digest_of_units_moves_with_days_up_to_the_date_alone(laboratory: _L
     laboratory.compute(plan.date)
     days = [FIRST + timedelta(days=n) for n in range(12)]
     before = units_marks(plan, laboratory.warehouse, days)
-    assert before[days[0]] == units_mark(plan, laboratory.warehouse, days[0])
+    assert before[days[0]] == units_marks(plan, laboratory.warehouse, days[:1])[days[0]]
     assert len(set(before.values())) == 8
     assert before[LAST] == before[days[-1]]
     changed = LAST - timedelta(days=1)
@@ -184,11 +183,11 @@ def test_the_digest_of_exposures_moves_with_days_after_enrollment_too(
     plan = make_plan(replace(PLAIN, exposure_signal=late), on)
     compute_enrollments(plan, laboratory.warehouse)
     before = exposures_mark(plan, laboratory.warehouse)
-    units = units_mark(plan, laboratory.warehouse, on)
+    units = units_marks(plan, laboratory.warehouse, [on])[on]
     laboratory.add_late_event(on - timedelta(days=1))
     compute_enrollments(plan, laboratory.warehouse)
     assert exposures_mark(plan, laboratory.warehouse) != before
-    assert units_mark(plan, laboratory.warehouse, on) == units
+    assert units_marks(plan, laboratory.warehouse, [on])[on] == units
 
 
 def test_units_of_a_custom_query_are_those_of_its_enrollments(laboratory: _Laboratory) -> None:
