@@ -24,6 +24,7 @@ from jetstream_assets.experiments.configuration import AnalysisConfiguration, Pe
 from jetstream_assets.experiments.metrics import ExperimentsColumn, Metric, Summary
 from jetstream_assets.experiments.plan import AnalysisPlan, make_plan
 from jetstream_assets.experiments.windows import Period
+from jetstream_assets.sql.source_states import states_by_source
 from jetstream_assets.warehouse.duckdb_parquet import DuckDBParquetWarehouse
 from jetstream_assets.warehouse.tables import ResultTable, Slice
 from jetstream_assets_tests.sql import cases
@@ -187,22 +188,32 @@ def check(
             plan = make_plan(of, on)
             compute(plan, full, FULL)
             if plan.observation_windows:
-                assert_equal_slices(kept, full, cell_slice(plan, ResultTable.METRICS))
+                target = cell_slice(plan, ResultTable.METRICS)
+                assert on < LAST or rows_of(full, target)
+                assert_equal_slices(kept, full, target)
             if plan.preenrollment:
                 target = enrollment_slice(plan, ResultTable.PREENROLLMENT_METRICS)
                 assert_equal_slices(kept, full, target)
 
 
+def from_rows(of: AnalysisConfiguration) -> set[str]:
+    """The metrics that are not rolled up."""
+    names = [metric.name for metric in of.metrics]
+    return {name for states in states_by_source(of, names) for name in states.windowed}
+
+
 @pytest.mark.parametrize("kind", ExperimentsColumn)
 def test_rolled_up_windows_are_those_of_one_full_query(kind: ExperimentsColumn) -> None:
-    dates = [LAST + timedelta(days=6), END, LAST, LAST + timedelta(days=1)]
-    check(configuration(kind), make_records(cases.SLUG, seed=5, units=60), dates)
+    of, dates = configuration(kind), [LAST + timedelta(days=6), END, LAST, LAST + timedelta(days=1)]
+    check(of, make_records(cases.SLUG, seed=5, units=60), dates)
+    assert from_rows(of) == {"distinct_hits"}
 
 
 def test_exposures_by_signal_are_rolled_up_as_well() -> None:
     of = configuration(ExperimentsColumn.SIMPLE, with_signal=True)
     dates = [LAST + timedelta(days=6), LAST, LAST + timedelta(days=2)]
     check(of, make_records(cases.SLUG, seed=6, units=60), dates)
+    assert from_rows(of) == {"distinct_hits"}
 
 
 _DATES = st.lists(
