@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jetstream_assets.cli.console import EXIT_INCOMPLETE, console, progress, readable_errors
-from jetstream_assets.cli.request import cells_of_all_dates
 from jetstream_assets.cli.run import analyse
 from jetstream_assets.config.planning import open_planner
+from jetstream_assets.orchestration.request import cells_of_all_dates
 from jetstream_assets.orchestration.settings import Executor, Settings
 from jetstream_assets.simulation.demo import DEMO_LAST_DATE, DEMO_SLUG, write_demo
 

@@ -13,11 +13,12 @@ from dagster import DagsterInstance
 
 from jetstream_assets.cli import options
 from jetstream_assets.cli.console import EXIT_INCOMPLETE, console, errors, progress, readable_errors
-from jetstream_assets.cli.request import Request, asked_cells
+from jetstream_assets.cli.request import asked_cells
 from jetstream_assets.config.planning import open_planner
 from jetstream_assets.errors import WarehouseError
 from jetstream_assets.orchestration.launch import RunOutcome, open_instance, run_cells
 from jetstream_assets.orchestration.plan_store import find_plan
+from jetstream_assets.orchestration.request import Request
 from jetstream_assets.orchestration.resources import DocumentsResource, WarehouseResource
 from jetstream_assets.orchestration.settings import Executor, Settings
 from jetstream_assets.report.cells import CellOutcome

@@ -23,15 +23,12 @@ from dagster import (
 from dagster_shared.error import SerializableErrorInfo
 
 from jetstream_assets.errors import JetstreamError
+from jetstream_assets.orchestration import run_tags
 from jetstream_assets.orchestration.jobs import reconstructable_analysis
 from jetstream_assets.orchestration.partitions import EXPERIMENT, Cell
 from jetstream_assets.orchestration.settings import Settings
 
-REQUEST_TAG = "jetstream/request"
-EXPERIMENT_TAG = "jetstream/experiment"
 PLAN = AssetKey("analysis_plan")
-RANGE_START = "dagster/asset_partition_range_start"
-RANGE_END = "dagster/asset_partition_range_end"
 _POLL_SECONDS = 0.3
 
 Progress = Callable[[str, str], None]
@@ -98,10 +95,10 @@ def _run(
 ) -> RunOutcome:
     request = uuid.uuid4().hex
     tags = {
-        REQUEST_TAG: request,
-        EXPERIMENT_TAG: slug,
-        RANGE_START: cells[0].key,
-        RANGE_END: cells[-1].key,
+        run_tags.REQUEST: request,
+        run_tags.EXPERIMENT: slug,
+        run_tags.RANGE_START: cells[0].key,
+        run_tags.RANGE_END: cells[-1].key,
     }
     logging = {"loggers": {"console": {"config": {"log_level": log_level}}}}
     with (
@@ -163,7 +160,7 @@ def _followed(
 
 
 def _finished_steps(instance: DagsterInstance, request: str) -> set[str]:
-    runs = instance.get_runs(RunsFilter(tags={REQUEST_TAG: request}), limit=1)
+    runs = instance.get_runs(RunsFilter(tags={run_tags.REQUEST: request}), limit=1)
     if not runs:
         return set()
     finished = {DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE}

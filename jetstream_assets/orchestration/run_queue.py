@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dagster import DagsterRun
 from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
 
-from jetstream_assets.orchestration.launch import EXPERIMENT_TAG, RANGE_END, RANGE_START
+from jetstream_assets.orchestration import run_tags
 from jetstream_assets.orchestration.partitions import EXPERIMENT
 
 _CELL = f"dagster/partition/{EXPERIMENT}"
@@ -27,16 +27,17 @@ class ExperimentRunCoordinator(QueuedRunCoordinator):
         run = context.dagster_run
         slug = experiment_of(run.tags)
         if slug:
-            self._instance.add_run_tags(run.run_id, {EXPERIMENT_TAG: slug})
+            self._instance.add_run_tags(run.run_id, {run_tags.EXPERIMENT: slug})
         return super().submit_run(context)
 
 
-def experiment_of(tags: Mapping[str, str]) -> str:
+def experiment_of(found: Mapping[str, str]) -> str:
     """The experiment of a run's tags; empty where it has none or several.
 
     A partition's text is ``date|experiment``, and a slug holds no ``|``.
     """
-    if _CELL in tags:
-        return tags[_CELL]
-    ends = {tags.get(end, "").partition("|")[2] for end in (RANGE_START, RANGE_END)}
+    if _CELL in found:
+        return found[_CELL]
+    bounds = (run_tags.RANGE_START, run_tags.RANGE_END)
+    ends = {found.get(bound, "").partition("|")[2] for bound in bounds}
     return ends.pop() if len(ends) == 1 else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from dagster import DagsterInstance
 
-from jetstream_assets.orchestration.launch import EXPERIMENT_TAG, RANGE_END, RANGE_START
+from jetstream_assets.orchestration import run_tags
 from jetstream_assets.orchestration.partitions import Cell
 from jetstream_assets.orchestration.run_queue import ExperimentRunCoordinator, experiment_of
 
@@ -34,7 +34,7 @@ def test_at_most_one_run_of_an_experiment_is_started(instance: DagsterInstance) 
     limits = instance.get_concurrency_config().run_queue_config
     assert limits is not None
     assert limits.tag_concurrency_limits == [
-        {"key": EXPERIMENT_TAG, "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
+        {"key": run_tags.EXPERIMENT, "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
     ]
 
 
@@ -42,8 +42,8 @@ def test_at_most_one_run_of_an_experiment_is_started(instance: DagsterInstance) 
     ("tags", "slug"),
     [
         ({"dagster/partition/experiment": "a-slug"}, "a-slug"),
-        ({RANGE_START: str(FIRST.key), RANGE_END: str(LAST.key)}, "a-slug"),
-        ({RANGE_START: str(FIRST.key), RANGE_END: str(OTHER.key)}, ""),
+        ({run_tags.RANGE_START: str(FIRST.key), run_tags.RANGE_END: str(LAST.key)}, "a-slug"),
+        ({run_tags.RANGE_START: str(FIRST.key), run_tags.RANGE_END: str(OTHER.key)}, ""),
         ({}, ""),
     ],
 )

@@ -1,0 +1,18 @@
+"""The tags of runs: by them runs are found again, and a person sees why a run was started.
+
+Belongs here: the names of tags, ours and those of Dagster that we set or read. Does not: who sets
+them.
+"""
+
+# Ours.
+REQUEST = "jetstream/request"
+EXPERIMENT = "jetstream/experiment"
+# The date of the daily run that asked for the cell.
+DAILY = "jetstream/daily"
+# The commit of the configuration that the run is to use, and what of it changed.
+COMMIT = "jetstream/configuration-commit"
+CHANGE = "jetstream/configuration-change"
+
+# Dagster's.
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
