@@ -1,12 +1,13 @@
 """From what was written to the plan of a cell: records and configuration in, plans out.
 
-Belongs here: choosing between a plan and a refusal. Does not: resolving (`resolve`), what is due
-(`experiments.plan`).
+Belongs here: choosing between a plan and a refusal, and between a configuration that is broken and
+the last good one. Does not: resolving (`resolve`), what is due (`experiments.plan`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from jetstream_assets.config.experimenter import ExperimentRecords, read_experiments
@@ -21,17 +22,60 @@ from jetstream_assets.experiments.refusals import refusal
 if TYPE_CHECKING:
     from datetime import date
 
+    from jetstream_assets.experiments.record import ExperimentRecord
+
+
+# The repositories in which an experiment may have had a good configuration, the likeliest first.
+Earlier = Callable[[str], Iterable[ConfigurationRepository]]
+
+
+def _nothing_earlier(slug: str) -> Iterable[ConfigurationRepository]:
+    del slug
+    return ()
+
+
+@dataclass(frozen=True)
+class BrokenConfiguration:
+    """An experiment whose configuration cannot be used as it is written.
+
+    Args:
+        slug: The experiment slug.
+        error: The file, the key, what was found and what is allowed.
+        commit: Where it is written.
+        last_good: The commit that is used instead; empty when there is none, and the experiment
+            is refused.
+    """
+
+    slug: str
+    error: ConfigError
+    commit: str
+    last_good: str
+
+    @property
+    def message(self) -> str:
+        """A sentence for people: what is wrong, and what is used instead."""
+        if not self.last_good:
+            return str(self.error)
+        return (
+            f"{self.error} The configuration of commit {self.last_good} is used, the last that was "
+            f"valid before {self.commit}."
+        )
+
 
 @dataclass(frozen=True)
 class Planner:
     """Makes plans from one reading of the records and one commit of the configuration.
 
-    Resolving is the slow part and does not depend on the date, so its result is kept.
+    Resolving is the slow part and does not depend on the date, so its result is kept. An
+    experiment whose configuration is broken is planned with the first of the ``earlier``
+    repositories in which it is not.
     """
 
     records: ExperimentRecords
     repository: ConfigurationRepository
     strict: bool = False
+    earlier: Earlier = field(default=_nothing_earlier, repr=False)
+    _broken: dict[str, BrokenConfiguration] = field(default_factory=dict, repr=False)
     _resolved: dict[str, AnalysisConfiguration | Refusal] = field(default_factory=dict, repr=False)
 
     def plan(self, slug: str, on: date) -> AnalysisPlan:
@@ -50,6 +94,11 @@ class Planner:
             self._resolved[slug] = self._resolve(slug)
         return self._resolved[slug]
 
+    def broken(self, slug: str) -> BrokenConfiguration | None:
+        """What is wrong with an experiment's configuration; None when it can be used."""
+        self.configuration(slug)
+        return self._broken.get(slug)
+
     def _resolve(self, slug: str) -> AnalysisConfiguration | Refusal:
         record = next((record for record in self.records.records if record.slug == slug), None)
         if record is None:
@@ -57,7 +106,22 @@ class Planner:
         try:
             return resolve(record, self.repository, strict=self.strict)
         except ConfigError as error:
-            return Refusal(RefusalKind.CONFIGURATION, str(error))
+            return self._last_good(record, error)
+
+    def _last_good(
+        self, record: ExperimentRecord, error: ConfigError
+    ) -> AnalysisConfiguration | Refusal:
+        slug, commit = record.slug, self.repository.commit
+        for repository in self.earlier(slug):
+            try:
+                found = resolve(record, repository, strict=self.strict)
+            except ConfigError:
+                continue
+            broken = BrokenConfiguration(slug, error, commit, repository.commit)
+            self._broken[slug] = broken
+            return replace(found, warnings=(broken.message, *found.warnings))
+        broken = self._broken[slug] = BrokenConfiguration(slug, error, commit, "")
+        return Refusal(RefusalKind.CONFIGURATION, broken.message)
 
     def _unknown(self, slug: str) -> Refusal:
         for problem in self.records.problems:

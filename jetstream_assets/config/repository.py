@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from jetstream_assets.config import git
 from jetstream_assets.config.document import Document
 from jetstream_assets.config.layout import Kind, Place, place_of
-from jetstream_assets.config.location import read_files
+from jetstream_assets.config.location import Files, read_files
 from jetstream_assets.config.schema.base import Table, UnknownKey
 from jetstream_assets.config.schema.documents import (
     AnalysisDocument,
@@ -142,7 +142,16 @@ def open_configuration(location: str, *, ref: str | None = None) -> Configuratio
     Raises:
         ConfigError: There is nothing at the location, or git cannot give the reference.
     """
-    files = read_files(location, ref)
+    return repository_of(read_files(location, ref), git.redacted(location))
+
+
+def repository_of(files: Files, location: str) -> ConfigurationRepository:
+    """The configuration repository of files that have been read.
+
+    Args:
+        files: The files at one state; those that are at no place of the layout are left out.
+        location: Where they were read, without credentials.
+    """
     placed = sorted(
         (place, path) for path in files.contents if (place := place_of(path)) is not None
     )
@@ -150,11 +159,8 @@ def open_configuration(location: str, *, ref: str | None = None) -> Configuratio
     for place, path in placed:
         document = Document(path, files.contents[path], _MODELS[place.kind])
         documents[_key(place)].append(document)
-    return ConfigurationRepository(
-        git.redacted(location),
-        files.commit,
-        {key: tuple(group) for key, group in documents.items()},
-    )
+    found = {key: tuple(group) for key, group in documents.items()}
+    return ConfigurationRepository(location, files.commit, found)
 
 
 def _key(place: Place) -> Key:

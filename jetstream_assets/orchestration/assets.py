@@ -21,6 +21,7 @@ from dagster import (
     asset,
 )
 
+from jetstream_assets.orchestration import run_tags
 from jetstream_assets.orchestration.metadata import (
     Metadata,
     aggregates_metadata,
@@ -77,7 +78,8 @@ def _analysis_plan(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
         """What is due for an experiment on a date: windows, metrics, summaries; or a refusal."""
         from jetstream_assets.analysis.refusals import store_refusal  # noqa: PLC0415
 
-        planner, tables = inputs.planner(), warehouse.open()
+        planner = inputs.planner(context.run.tags.get(run_tags.COMMIT))
+        tables = warehouse.open()
         plans = [planner.plan(cell.slug, cell.date) for cell in cells(context)]
         for plan in plans:
             store_refusal(plan, tables)

@@ -13,6 +13,7 @@ from jetstream_assets.orchestration.settings import Settings
 if TYPE_CHECKING:
     from jetstream_assets.analysis.options import AnalysisOptions
     from jetstream_assets.config.planning import Planner
+    from jetstream_assets.orchestration.accepted_configuration import Source
     from jetstream_assets.report.store import DocumentStore
     from jetstream_assets.warehouse.base import Warehouse
 
@@ -38,20 +39,38 @@ class WarehouseResource(ConfigurableResource):  # type: ignore[type-arg]  # yiel
 
 
 class InputsResource(ConfigurableResource):  # type: ignore[type-arg]  # yields itself
-    """The experiments' records and the configuration repository."""
+    """The experiments' records and the configuration repository.
+
+    ``root`` is that of the documents, where snapshots of the configuration are.
+    """
 
     experiments: str
     configuration: str
+    root: str
     configuration_ref: str | None = None
     strict: bool = False
 
-    def planner(self) -> "Planner":
-        """Read records and configuration, as they are now."""
-        from jetstream_assets.config.planning import open_planner  # noqa: PLC0415  # loads sqlglot
+    def planner(self, commit: str | None = None) -> "Planner":
+        """Read the records as they are now, and the configuration.
 
-        return open_planner(
-            self.experiments, self.configuration, ref=self.configuration_ref, strict=self.strict
+        Args:
+            commit: The commit of the configuration, from the snapshot that was stored of it; None
+                for the configuration as it is now.
+        """
+        from jetstream_assets.orchestration.accepted_configuration import (  # noqa: PLC0415
+            open_accepted_planner,
         )
+
+        # A resource within a resource would warn of what Dagster itself calls.
+        store = DocumentsResource(root=self.root).open()
+        return open_accepted_planner(store, self.experiments, self.source, commit)
+
+    @property
+    def source(self) -> "Source":
+        """Where the configuration is."""
+        from jetstream_assets.orchestration.accepted_configuration import Source  # noqa: PLC0415
+
+        return Source(self.configuration, self.configuration_ref, self.strict)
 
 
 class DocumentsResource(ConfigurableResource):  # type: ignore[type-arg]  # yields itself
@@ -97,6 +116,7 @@ def resources(settings: Settings) -> dict[str, object]:
             configuration=settings.configuration,
             configuration_ref=settings.configuration_ref,
             strict=settings.strict,
+            root=str(settings.output),
         ),
         "documents": documents_resource(settings),
         "options": OptionsResource(lookback=settings.lookback, full=settings.full),

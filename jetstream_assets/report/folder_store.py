@@ -106,6 +106,23 @@ class FolderDocumentStore:
             except FileNotFoundError:
                 return None
 
+    def names(self, folder: str) -> tuple[str, ...]:
+        """The names of the documents directly in a folder, sorted; empty when there is none."""
+        path = self._path(folder)
+        with self._trouble(folder):
+            found = [file.name for file in path.iterdir()] if path.is_dir() else []
+        # What begins with a dot is being written.
+        shown = sorted(name for name in found if not name.startswith("."))
+        return tuple(f"{folder}/{name}" for name in shown if (path / name).is_file())
+
+    def remove(self, name: str) -> None:
+        """Remove a document and what is remembered of it; nothing when there is none."""
+        path = self._path(name)
+        with self._trouble(name), self._locked(name):
+            # In this order a crash leaves a date without a document, which decides nothing.
+            path.unlink(missing_ok=True)
+            self._hidden(name, ".json").unlink(missing_ok=True)
+
     def location(self, name: str) -> str:
         """The document's absolute path."""
         return str(self._path(name))

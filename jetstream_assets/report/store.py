@@ -87,6 +87,14 @@ class DocumentStore(Protocol):
         """The document's bytes; None when there is none."""
         ...
 
+    def names(self, folder: str) -> tuple[str, ...]:
+        """The names of the documents directly in a folder, sorted; empty when there is none."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a document and what is remembered of it; nothing when there is none."""
+        ...
+
     def location(self, name: str) -> str:
         """What a person opens to see the document: a path or a URL."""
         ...

@@ -346,3 +346,22 @@ def _run_dying(root: Path, number: int, step: int, moment: str) -> subprocess.Co
     return subprocess.run(
         [sys.executable, "-c", DYING, *arguments], check=False, capture_output=True, text=True
     )
+
+
+def test_documents_of_a_folder_are_named_and_removed(tmp_path: Path) -> None:
+    store = FolderDocumentStore(tmp_path)
+    assert store.names("plans") == ()
+    for name in ("plans/b.json", "plans/a.json", "plans/deeper/c.json", "other/d.json"):
+        store.publish(name, b"{}", date(2026, 1, 2))
+    (tmp_path / "plans" / ".e.json.part").write_text("")
+    assert store.names("plans") == ("plans/a.json", "plans/b.json")
+    store.remove("plans/a.json")
+    store.remove("plans/a.json")
+    assert store.names("plans") == ("plans/b.json",)
+    assert store.read("plans/a.json") is None
+    # Nothing is remembered of it, so an older date is as good as any.
+    published = store.publish("plans/a.json", b"[]", date(2026, 1, 1))
+    assert published.result == PublishResult.WRITTEN
+    for name in ("../plans", ".store"):
+        with pytest.raises(DocumentStoreError, match="cannot be the name"):
+            store.names(name)
