@@ -8,6 +8,7 @@ from jetstream_assets.orchestration.jobs import ANALYSIS, analysis_job
 from jetstream_assets.orchestration.partitions import cell_partitions
 from jetstream_assets.orchestration.plan_store import PlansIOManager
 from jetstream_assets.orchestration.resources import resources
+from jetstream_assets.orchestration.schedules import daily_schedule, waiting_sensor
 from jetstream_assets.orchestration.settings import Settings
 
 
@@ -16,6 +17,8 @@ def build_definitions(settings: Settings) -> Definitions:
     return Definitions(
         assets=corridor(cell_partitions(settings.first_date), settings.shards),
         jobs=[analysis_job],
+        schedules=[daily_schedule(settings)],
+        sensors=[waiting_sensor(settings)],
         resources=resources(settings) | {"plans": PlansIOManager(root=str(settings.output))},
         executor=run_executor(settings),
     )

@@ -6,7 +6,7 @@ is in its configuration file.
 """
 
 import os
-from datetime import date
+from datetime import date, time
 from enum import StrEnum
 from pathlib import Path
 
@@ -63,6 +63,22 @@ class Settings(BaseSettings):
     full: bool = Field(
         default=False,
         description="Compute every window from the sources' rows instead of from daily aggregates.",
+    )
+    daily_at: time = Field(
+        default=time(4),
+        description="Time of day (UTC) at which the day before is analysed, such as 04:00.",
+    )
+    patience: int = Field(
+        default=3,
+        ge=0,
+        le=90,
+        description="Days for which a cell waits for a source that does not have its date yet; "
+        "then it runs on what is there.",
+    )
+    waiting_seconds: int = Field(
+        default=600,
+        ge=5,
+        description="Seconds between two looks at the cells that wait.",
     )
     executor: Executor = Field(Executor.DASK, description="Executor of the assets' steps.")
     shards: int = Field(
