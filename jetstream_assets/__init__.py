@@ -3,7 +3,8 @@
 The map of the house. A partition (experiment, date) is turned into a plan once; the plan walks
 down one corridor and never looks back:
 
-    analysis_plan -> enrollments -> daily_aggregates -> metrics -> statistics -> statistics_export
+    analysis_plan -> enrollments -> daily_aggregates -> metrics -> statistics
+        -> result_status -> statistics_export
 
 Rooms, lowest floor first; imports only go down, and a test checks it:
 

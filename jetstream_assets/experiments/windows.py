@@ -166,6 +166,32 @@ class Timeline:
             for period, days in _PREENROLLMENT_DAYS.items()
         )
 
+    def next_due(self, period: Period, after: date) -> date | None:
+        """The first date after ``after`` on which a window of the period is due; None without one.
+
+        An open end is no end: windows that repeat are then due for ever.
+        """
+        last = self.last_enrollment_date
+        if period in _REPEATED_DAYS:
+            days = _REPEATED_DAYS[period]
+            complete_days = max((after - last).days + 1, 0)
+            found = last + timedelta(days=(complete_days // days + 1) * days - 1)
+        elif period in _PREENROLLMENT_DAYS:
+            found = last
+        elif self.end_date is None or (self.overall_length or 0) < 1:
+            return None
+        else:
+            found = self.end_date
+        is_over = found <= after or (self.end_date is not None and found > self.end_date)
+        return None if is_over else found
+
+    def due_date(self, due: DueWindow) -> date | None:
+        """The date on which a window is due, with all units; None where it never is."""
+        if due.period not in _REPEATED_DAYS:
+            return self.next_due(due.period, date.min)
+        found = self.last_enrollment_date + timedelta(days=due.window.end)
+        return None if self.end_date is not None and found > self.end_date else found
+
     def data_range(self, window: AnalysisWindow) -> tuple[date, date]:
         """First and last calendar date (inclusive) that any enrolled unit's window touches."""
         return (

@@ -1,4 +1,4 @@
-"""The corridor: plan, enrollments, daily aggregates, metrics, statistics, export.
+"""The corridor: plan, enrollments, daily aggregates, metrics, statistics, their status, export.
 
 Belongs here: which asset depends on which, and what each one calls. Does not: anything that could
 be said without Dagster; an asset is plan in, one call down, metadata out.
@@ -28,6 +28,7 @@ from jetstream_assets.orchestration.metadata import (
     plan_metadata,
     published_metadata,
     stage_metadata,
+    status_metadata,
 )
 from jetstream_assets.orchestration.partitions import BACKFILL, Cell, cells
 from jetstream_assets.orchestration.plan_store import Plans
@@ -50,6 +51,7 @@ def corridor(partitions: PartitionsDefinition[str], shards: int) -> list[AssetsD
         _daily_aggregates(partitions),
         _metrics(partitions),
         statistics_asset(partitions, shards),
+        _result_status(partitions),
         _statistics_export(partitions),
     ]
 
@@ -160,8 +162,30 @@ def _metrics(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
     return metrics
 
 
+def _result_status(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
+    @_cell_asset(partitions, ins=PLANS, deps=[AssetKey("statistics")], kinds={"table"})
+    def result_status(
+        context: AssetExecutionContext,
+        plans: Plans,
+        warehouse: WarehouseResource,
+        options: OptionsResource,
+    ) -> None:
+        """What became of every result that the configuration declares, and why."""
+        from jetstream_assets.analysis.refresh import by_experiment  # noqa: PLC0415
+        from jetstream_assets.analysis.result_status import compute_result_status  # noqa: PLC0415
+
+        tables, told, asked = warehouse.open(), options.open(), set(cells(context))
+        for group in by_experiment(plans, tables, told):
+            for plan in group:
+                result, statuses = compute_result_status(plan, tables, context.run.run_id)
+                if (cell := Cell(plan.slug, plan.date)) in asked:
+                    note(context, cell, status_metadata(result, statuses))
+
+    return result_status
+
+
 def _statistics_export(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
-    @_cell_asset(partitions, ins=PLANS, deps=[AssetKey("statistics")], kinds={"json"})
+    @_cell_asset(partitions, ins=PLANS, deps=[AssetKey("result_status")], kinds={"json"})
     def statistics_export(
         context: AssetExecutionContext,
         plans: Plans,

@@ -4,6 +4,7 @@ Belongs here: the mapping from results to Dagster's metadata values. Does not: t
 (`report.markdown`).
 """
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from dagster import MetadataValue
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from jetstream_assets.analysis.daily_aggregates import DailyAggregates
     from jetstream_assets.analysis.observed import Asked
     from jetstream_assets.analysis.stage import StageResult
+    from jetstream_assets.analysis.stored_results import ResultStatus
     from jetstream_assets.experiments.plan import AnalysisPlan
     from jetstream_assets.report.store import Published
 
@@ -23,6 +25,7 @@ Metadata = dict[str, MetadataValue[Any] | str]
 
 _SQL_SHOWN = 8_000
 _ROWS_SHOWN = 100
+_REASONS_SHOWN = 20
 
 
 def plan_metadata(plan: "AnalysisPlan") -> Metadata:
@@ -117,6 +120,27 @@ def statistics_metadata(
     shown = rows.filter((pc.field("segment") == "all") & pc.field("parameter").is_null())
     if shown.num_rows:
         metadata["results"] = MetadataValue.md(statistics_markdown(shown, _ROWS_SHOWN))
+    return metadata
+
+
+def status_metadata(result: "StageResult", statuses: "Sequence[ResultStatus]") -> Metadata:
+    """How many results have which status, and the most frequent reasons of those that have none."""
+    from jetstream_assets.report.markdown import table_markdown  # noqa: PLC0415
+
+    counts = Counter(found.status.value for found in statuses)
+    metadata = stage_metadata(result)
+    # The statuses tell of failures; the step itself has none.
+    del metadata["failures"]
+    metadata |= {f"results_{status}": MetadataValue.int(n) for status, n in sorted(counts.items())}
+    metadata["status"] = MetadataValue.md(
+        table_markdown(("status", "results"), sorted(counts.items()), _ROWS_SHOWN)
+    )
+    reasons = Counter((found.status.value, found.reason) for found in statuses if found.reason)
+    if reasons:
+        ordered = sorted(reasons.items(), key=lambda item: (item[0][0], -item[1], item[0][1] or ""))
+        rows = [(status, reason, number) for (status, reason), number in ordered]
+        header = ("status", "reason", "results")
+        metadata["reasons"] = MetadataValue.md(table_markdown(header, rows, _REASONS_SHOWN))
     return metadata
 
 

@@ -116,6 +116,12 @@ def windowed_markdown(reasons: Mapping[str, str]) -> str:
     return _table(("metric", "computed from rows, since"), rows)
 
 
+def table_markdown(header: Sequence[str], rows: Sequence[Sequence[object]], limit: int) -> str:
+    """The first ``limit`` rows as a table, each cell as itself; None is an empty cell."""
+    shown = ([escaped("" if cell is None else str(cell)) for cell in row] for row in rows[:limit])
+    return _with_rest(_table(header, shown), len(rows) - limit)
+
+
 def published_markdown(published: Sequence[Published]) -> str:
     """What publishing did to each document, a line each, and from which date it is now."""
     if not published:

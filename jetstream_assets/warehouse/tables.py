@@ -36,6 +36,7 @@ class ResultTable(StrEnum):
     PREENROLLMENT_METRICS = "preenrollment_metrics"
     METRICS = "metrics"
     STATISTICS = "statistics"
+    RESULT_STATUS = "result_status"
     PLAN_FAILURES = "plan_failures"
     ENROLLMENTS_FAILURES = "enrollments_failures"
     PREENROLLMENT_METRICS_FAILURES = "preenrollment_metrics_failures"
@@ -127,6 +128,31 @@ STATISTICS_SCHEMA = pa.schema(
         pa.field("status", pa.string(), nullable=False),
         pa.field("reason", pa.string()),
         pa.field("exception_type", pa.string()),
+    ]
+)
+
+# What became of each result that the configuration declares. The first six columns name it; all are
+# null in the one row of a cell whose configuration is not known.
+RESULT_STATUS_SCHEMA = pa.schema(
+    [
+        pa.field("period", pa.string()),
+        # Null where no window of the period is due.
+        pa.field("window_index", pa.int64()),
+        pa.field("analysis_basis", pa.string()),
+        pa.field("segment", pa.string()),
+        pa.field("metric", pa.string()),
+        pa.field("statistic", pa.string()),
+        # "ok", "provisional", "not_due", "insufficient_data", "stale" or "failed".
+        pa.field("status", pa.string(), nullable=False),
+        # Null exactly when ok.
+        pa.field("reason", pa.string()),
+        pa.field("exception_type", pa.string()),
+        # The statement that failed, where one did and is known.
+        pa.field("sql", pa.string()),
+        # The run that found the status.
+        pa.field("run_id", pa.string()),
+        # When a result that is not due is due; null where that is not known or will not be.
+        pa.field("due_on", pa.date32()),
     ]
 )
 

@@ -176,3 +176,25 @@ def test_the_preenrollment_windows_are_due_with_the_first_day(timeline: Timeline
     first_days = [on for on, window in due if window.period == Period.DAY and window.index == 1]
     before = [on for on, window in due if window.period == Period.PREENROLLMENT_WEEK]
     assert first_days == before
+
+
+@given(timelines)
+def test_the_next_date_of_a_period_is_the_first_after_a_date_on_which_it_is_due(
+    timeline: Timeline,
+) -> None:
+    assert timeline.end_date is not None
+    over_life = _due_over_life(timeline)
+    assert all(timeline.due_date(due) == on for on, due in over_life)
+    first = timeline.first_enrollment_date - timedelta(days=2)
+    for day in range((timeline.end_date - first).days + 3):
+        after = first + timedelta(days=day)
+        for period in Period:
+            later = [on for on, due in over_life if due.period == period and on > after]
+            assert timeline.next_due(period, after) == min(later, default=None)
+
+
+def test_without_an_end_a_repeated_period_is_always_due_again_and_overall_never() -> None:
+    timeline = Timeline(date(2026, 3, 2), 7)
+    assert timeline.next_due(Period.WEEK, date(2027, 3, 1)) == date(2027, 3, 7)
+    assert timeline.next_due(Period.OVERALL, date(2026, 3, 2)) is None
+    assert timeline.next_due(Period.PREENROLLMENT_WEEK, date(2026, 3, 9)) is None

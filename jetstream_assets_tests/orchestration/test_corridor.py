@@ -26,6 +26,7 @@ ASSETS = (
     "daily_aggregates",
     "metrics",
     "statistics",
+    "result_status",
     "statistics_export",
 )
 TABLES = ("enrollments", "preenrollment_metrics", "metrics", "statistics")

@@ -33,7 +33,8 @@ EDGES = {
     "daily_aggregates": {"analysis_plan", "enrollments"},
     "metrics": {"analysis_plan", "daily_aggregates"},
     "statistics": {"analysis_plan", "metrics"},
-    "statistics_export": {"analysis_plan", "statistics"},
+    "result_status": {"analysis_plan", "statistics"},
+    "statistics_export": {"analysis_plan", "result_status"},
 }
 CLICKED = Cell(EXPERIMENT.slug, FIRST_WEEK)
 IDLE = Cell(EXPERIMENT.slug, EXPERIMENT.start_date - timedelta(days=1))
