@@ -12,15 +12,21 @@ from typing import TYPE_CHECKING
 
 from dagster import DagsterInstance, RunRequest, RunsFilter, SensorResult
 
+from jetstream_assets.errors import ConfigError
 from jetstream_assets.orchestration import run_tags
 from jetstream_assets.orchestration.partitions import EXPERIMENT
-from jetstream_assets.orchestration.resources import InputsResource, WarehouseResource
+from jetstream_assets.orchestration.resources import (
+    DocumentsResource,
+    InputsResource,
+    WarehouseResource,
+)
 from jetstream_assets.orchestration.settings import Settings
 
 if TYPE_CHECKING:
     from jetstream_assets.analysis.freshness import Freshness
     from jetstream_assets.config.planning import Planner
     from jetstream_assets.orchestration.daily import DailyRequest
+    from jetstream_assets.report.store import DocumentStore
 
 _DAY = timedelta(days=1)
 # The schedule goes first; whoever looks again looks at a day that it should have asked for by now.
@@ -76,6 +82,7 @@ class DailyLook:
     instance: DagsterInstance
     planner: "Planner"
     freshness: "Freshness"
+    documents: "DocumentStore"
     patience: timedelta
 
     def at(self, on: date) -> "DailyRequest":
@@ -91,7 +98,16 @@ class DailyLook:
         )
 
     def requests(self, found: "DailyRequest") -> list[RunRequest]:
-        """A run for each cell; their experiments are added to the partition space first."""
+        """A run for each cell, of what was read of the configuration when it was planned.
+
+        Their experiments are added to the partition space.
+        """
+        from jetstream_assets.orchestration.accepted_configuration import (  # noqa: PLC0415
+            publish_snapshot,
+        )
+
+        if found.cells:
+            publish_snapshot(self.documents, self.planner.repository)
         slugs = sorted({cell.slug for cell in found.cells})
         self.instance.add_dynamic_partitions(EXPERIMENT, slugs)
         commit = {run_tags.COMMIT: self.planner.repository.commit}
@@ -132,6 +148,7 @@ def open_look(
     instance: DagsterInstance,
     inputs: InputsResource,
     warehouse: WarehouseResource,
+    documents: DocumentsResource,
     settings: Settings,
     today: date,
 ) -> DailyLook:
@@ -139,16 +156,34 @@ def open_look(
 
     Raises:
         ExperimentError: The records cannot be reached or are not JSON.
-        ConfigError: The configuration cannot be reached.
+        ConfigError: The configuration cannot be reached, and none was accepted before.
+        DocumentStoreError: The documents cannot be reached.
     """
     from jetstream_assets.analysis.freshness import Freshness  # noqa: PLC0415
 
+    store = documents.open()
     return DailyLook(
         instance,
-        inputs.planner(),
+        _planner(inputs, store),
         Freshness(warehouse.open(), today),
+        store,
         timedelta(days=settings.patience),
     )
+
+
+def _planner(inputs: InputsResource, store: "DocumentStore") -> "Planner":
+    """The configuration as it is now, or else as it was accepted: a day needs no repository."""
+    from jetstream_assets.orchestration.accepted_configuration import (  # noqa: PLC0415
+        find_accepted,
+    )
+
+    try:
+        return inputs.planner()
+    except ConfigError:
+        accepted = find_accepted(store, inputs.source)
+        if accepted is None:
+            raise
+        return inputs.planner(accepted.commit)
 
 
 def _requested(instance: DagsterInstance, on: date) -> set[str]:

@@ -28,7 +28,11 @@ from dagster import (
 from jetstream_assets.errors import JetstreamError
 from jetstream_assets.orchestration.daily_look import loaded, open_look
 from jetstream_assets.orchestration.jobs import analysis_job
-from jetstream_assets.orchestration.resources import InputsResource, WarehouseResource
+from jetstream_assets.orchestration.resources import (
+    DocumentsResource,
+    InputsResource,
+    WarehouseResource,
+)
 from jetstream_assets.orchestration.settings import Settings
 
 DAILY = "daily_analysis"
@@ -55,11 +59,14 @@ def daily_schedule(settings: Settings) -> ScheduleDefinition:
         description="Analyse every active experiment for which something is due yesterday (UTC).",
     )
     def daily_analysis(
-        context: ScheduleEvaluationContext, inputs: InputsResource, warehouse: WarehouseResource
+        context: ScheduleEvaluationContext,
+        inputs: InputsResource,
+        warehouse: WarehouseResource,
+        documents: DocumentsResource,
     ) -> list[RunRequest] | SkipReason:
         today = context.scheduled_execution_time.astimezone(UTC).date()
         try:
-            look = open_look(context.instance, inputs, warehouse, settings, today)
+            look = open_look(context.instance, inputs, warehouse, documents, settings, today)
             found = look.at(today - _DAY)
         except JetstreamError as error:
             return SkipReason(f"Nothing could be planned; {WAITING} tries again. {error}")
@@ -83,7 +90,10 @@ def waiting_sensor(settings: Settings, now: Clock = _now) -> SensorDefinition:
         description="Analyse the cells whose sources were late, or that the schedule missed.",
     )
     def waiting_cells(
-        context: SensorEvaluationContext, inputs: InputsResource, warehouse: WarehouseResource
+        context: SensorEvaluationContext,
+        inputs: InputsResource,
+        warehouse: WarehouseResource,
+        documents: DocumentsResource,
     ) -> SensorResult:
         moment = now()
         days = loaded(context.cursor, moment.date() - _DAY)
@@ -92,7 +102,9 @@ def waiting_sensor(settings: Settings, now: Clock = _now) -> SensorDefinition:
             reason = f"All cells up to {days.looked} are requested."
             return SensorResult(skip_reason=reason, cursor=days.dumped())
         try:
-            look = open_look(context.instance, inputs, warehouse, settings, moment.date())
+            look = open_look(
+                context.instance, inputs, warehouse, documents, settings, moment.date()
+            )
             return look.settle(days, due)
         except JetstreamError as error:
             return SensorResult(skip_reason=f"Nothing could be planned: {error}")

@@ -5,19 +5,33 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
-from dagster import DagsterInstance, RunRequest, build_schedule_context, build_sensor_context, job
+from dagster import (
+    DagsterInstance,
+    RepositoryDefinition,
+    RunRequest,
+    build_schedule_context,
+    build_sensor_context,
+    job,
+)
 
 from jetstream_assets.definitions import build_definitions
 from jetstream_assets.orchestration import run_tags
+from jetstream_assets.orchestration.accepted_configuration import (
+    AcceptedConfiguration,
+    publish_accepted,
+    publish_snapshot,
+)
 from jetstream_assets.orchestration.daily_look import OpenDays, loaded
 from jetstream_assets.orchestration.jobs import ANALYSIS
 from jetstream_assets.orchestration.partitions import EXPERIMENT as EXPERIMENTS
 from jetstream_assets.orchestration.partitions import Cell
-from jetstream_assets.orchestration.resources import resources
+from jetstream_assets.orchestration.resources import InputsResource, resources
 from jetstream_assets.orchestration.schedules import DAILY, waiting_sensor
+from jetstream_assets.report.folder_store import FolderDocumentStore
 from jetstream_assets.simulation.demo import experimenter_record
 from jetstream_assets_tests.orchestration.laboratory import (
     CONFIGURATION,
@@ -58,9 +72,15 @@ class Tick:
         return [request.partition_key for request in self.requests]
 
 
+@cache
+def code_location(laboratory: Laboratory) -> RepositoryDefinition:
+    """Made once a test, since a context that has ended leaves its instance behind for the next."""
+    return build_definitions(laboratory.settings).get_repository_def()
+
+
 def schedule_tick(laboratory: Laboratory, instance: DagsterInstance, on: date) -> Tick:
     """The tick at 04:00 of the day after ``on``."""
-    location = build_definitions(laboratory.settings).get_repository_def()
+    location = code_location(laboratory)
     context = build_schedule_context(
         instance=instance,
         scheduled_execution_time=datetime.combine(on + DAY, time(4), UTC),
@@ -74,7 +94,7 @@ def schedule_tick(laboratory: Laboratory, instance: DagsterInstance, on: date) -
 def sensor_tick(
     laboratory: Laboratory, instance: DagsterInstance, now: datetime, cursor: str | None = None
 ) -> Tick:
-    location = build_definitions(laboratory.settings).get_repository_def()
+    location = code_location(laboratory)
     with build_sensor_context(
         instance_ref=instance.get_ref(),
         cursor=cursor,
@@ -115,6 +135,32 @@ def test_a_due_cell_is_requested_once(laboratory: Laboratory, instance: DagsterI
     launched(instance, first)
     again = schedule_tick(laboratory, instance, FIRST_WEEK)
     assert (again.cells, again.said.count("0 experiments to analyse")) == ([], 1)
+
+
+def test_a_run_uses_the_configuration_with_which_it_was_planned(
+    laboratory: Laboratory, instance: DagsterInstance
+) -> None:
+    tick = schedule_tick(laboratory, instance, FIRST_WEEK)
+    laboratory.configure("[metrics]\nweekly = 3\n")
+    commit = tick.requests[0].tags[run_tags.COMMIT]
+    inputs = resources(laboratory.settings)["inputs"]
+    assert isinstance(inputs, InputsResource)
+    assert inputs.planner(commit).plan(CELL.slug, CELL.date).windows
+    assert inputs.planner().plan(CELL.slug, CELL.date).refusal
+
+
+def test_a_day_needs_no_repository_once_a_configuration_is_accepted(
+    laboratory: Laboratory, instance: DagsterInstance
+) -> None:
+    inputs = resources(laboratory.settings)["inputs"]
+    assert isinstance(inputs, InputsResource)
+    store, repository = FolderDocumentStore(laboratory.settings.output), inputs.planner().repository
+    publish_snapshot(store, repository)
+    publish_accepted(
+        store, AcceptedConfiguration(source=inputs.source.name, commit=repository.commit)
+    )
+    shutil.rmtree(laboratory.root / "configuration")
+    assert schedule_tick(laboratory, instance, FIRST_WEEK).cells == [str(CELL.key)]
 
 
 def test_what_is_not_due_is_left_out_with_its_reason(
