@@ -15,12 +15,21 @@ import re
 import subprocess
 import tarfile
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from jetstream_assets.config.git_access import Access, access_to, redacted
 from jetstream_assets.errors import ConfigError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _SECONDS = 120.0
+# A question about one name, which a sensor asks every minute.
+_SECONDS_OF_A_QUESTION = 20.0
 _URL = re.compile(r"(https?|ssh|git|file)://.+|[\w.-]+@[\w.-]+:.+")
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REFERENCE = re.compile(r"[A-Za-z0-9_][\w./@~^-]*")
 # A repository's own configuration could name programs to run.
 _SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0")
@@ -29,11 +38,6 @@ _SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "
 def is_url(location: str) -> bool:
     """Whether a location is a repository's URL rather than a path."""
     return _URL.fullmatch(location) is not None
-
-
-def redacted(location: str) -> str:
-    """A location without user name and password, for messages."""
-    return re.sub(r"(?<=://)[^/@]+@", "", location)
 
 
 def commit_of(directory: Path, ref: str) -> str:
@@ -84,16 +88,87 @@ def fetched_files(url: str, ref: str | None) -> tuple[str, dict[str, bytes]]:
     Raises:
         ConfigError: The repository cannot be reached, or has no such reference.
     """
-    location = redacted(url)
-    if ref is not None:
-        _check_reference(location, ref)
-    with tempfile.TemporaryDirectory(prefix="jetstream-config-") as name:
-        _git(location, ["init", "--quiet", "--bare", name], None)
-        directory = Path(name)
-        fetch = ["fetch", "--quiet", "--depth=1", "--no-tags", "--", url, ref or "HEAD"]
-        _git(location, fetch, directory)
-        commit = commit_of(directory, "FETCH_HEAD")
+    with fetched(url, ref, depth=1) as (directory, commit):
         return commit, files_at(directory, commit)
+
+
+@contextmanager
+def fetched(url: str, ref: str | None, *, depth: int) -> Iterator[tuple[Path, str]]:
+    """A bare repository with the newest ``depth`` commits of a remote one, and the newest.
+
+    The repository is gone when the body ends.
+
+    Raises:
+        ConfigError: The repository cannot be reached, or has no such reference.
+    """
+    access = access_to(url)
+    if ref is not None:
+        _check_reference(access.shown, ref)
+    with tempfile.TemporaryDirectory(prefix="jetstream-config-") as name:
+        _git(access.shown, ["init", "--quiet", "--bare", name], None)
+        directory = Path(name)
+        fetch = ["fetch", "--quiet", f"--depth={depth}", "--no-tags"]
+        fetch += ["--", access.url, ref or "HEAD"]
+        _git(access.shown, fetch, directory, access)
+        yield directory, commit_of(directory, "FETCH_HEAD")
+
+
+def remote_commit(url: str, ref: str | None) -> str:
+    """The commit of a reference of a remote repository, which is asked and not fetched.
+
+    Raises:
+        ConfigError: The repository cannot be reached, or has no such reference.
+    """
+    access = access_to(url)
+    if ref is not None:
+        _check_reference(access.shown, ref)
+    if ref is not None and _HASH.fullmatch(ref):
+        return ref
+    wanted = ref or "HEAD"
+    question = ["ls-remote", "--quiet", "--", access.url, wanted, f"{wanted}^{{}}"]
+    answer = _git(access.shown, question, None, access, _SECONDS_OF_A_QUESTION)
+    lines = (line.split("\t", 1) for line in answer.decode(errors="replace").splitlines())
+    found = {name: commit for commit, name in lines}
+    # As git resolves a short name; of a tag with a message it is the commit that is meant.
+    for name in (wanted, f"refs/{wanted}", f"refs/tags/{wanted}", f"refs/heads/{wanted}"):
+        if name in found:
+            return found.get(f"{name}^{{}}", found[name])
+    raise ConfigError(
+        access.shown, "", f"There is no branch or tag {wanted!r}.", "Name one, such as 'main'."
+    )
+
+
+def is_ancestor(directory: Path, older: str, newer: str) -> bool:
+    """Whether one commit of a local repository is known to come before another, or is it."""
+    if not (_HASH.fullmatch(older) and _HASH.fullmatch(newer)):
+        return False
+    try:
+        _git(str(directory), ["merge-base", "--is-ancestor", older, newer], directory)
+    except ConfigError:
+        return False
+    return True
+
+
+def line_of_commits(directory: Path, older: str, newer: str) -> tuple[str, ...]:
+    """The commits after ``older`` up to ``newer``, oldest first; of a merge only the merge.
+
+    Raises:
+        ConfigError: Git cannot read the commits.
+    """
+    listed = ["rev-list", "--first-parent", "--reverse", newer, f"^{older}"]
+    return tuple(_git(str(directory), listed, directory).decode().split())
+
+
+def messages(directory: Path, newer: str, older: str | None) -> str:
+    """The messages of a commit and of all others that are not in the history of ``older``.
+
+    Without ``older`` only that of the commit.
+
+    Raises:
+        ConfigError: Git cannot read the commits.
+    """
+    which = ["--no-walk", newer] if older is None else [newer, f"^{older}"]
+    return _git(str(directory), ["log", "--format=%B", *which], directory).decode(errors="replace")
 
 
 def _check_reference(location: str, ref: str) -> None:
@@ -103,31 +178,41 @@ def _check_reference(location: str, ref: str) -> None:
         )
 
 
-def _git(location: str, arguments: list[str], directory: Path | None) -> bytes:
+def _git(
+    location: str,
+    arguments: list[str],
+    directory: Path | None,
+    access: Access | None = None,
+    seconds: float | None = None,
+) -> bytes:
     """What a git command prints.
 
     Raises:
         ConfigError: Git is absent, takes too long, or fails; the message has its last line.
     """
     where = ["-C", str(directory)] if directory is not None else []
+    allowed = min(_SECONDS, seconds or _SECONDS)
     try:
         # The arguments are ours, apart from values that stand behind `--` or are checked.
         done = subprocess.run(  # noqa: S603
             ["git", *_SAFE, *where, *arguments],  # noqa: S607 # git is found where it is installed
             capture_output=True,
             check=False,
-            timeout=_SECONDS,
-            env=_environment(),
+            timeout=allowed,
+            env=_environment() | (access.environment if access is not None else {}),
             stdin=subprocess.DEVNULL,
         )
     except FileNotFoundError as error:
         raise ConfigError(location, "", "git is not installed.", "Install it.") from error
     except subprocess.TimeoutExpired as error:
+        # Its text has the whole command; nothing of it is shown.
         raise ConfigError(
-            location, "", f"git {arguments[0]} took more than {_SECONDS:.0f} seconds."
+            location, "", f"git {arguments[0]} took more than {allowed:.0f} seconds."
         ) from error
     if done.returncode != 0:
-        raise ConfigError(location, "", f"git {arguments[0]} failed: {_last_line(done.stderr)}")
+        said = _last_line(done.stderr)
+        told = access.without_secrets(said) if access is not None else said
+        raise ConfigError(location, "", f"git {arguments[0]} failed: {told}")
     return done.stdout
 
 
@@ -140,7 +225,10 @@ def _last_line(stderr: bytes) -> str:
 def _environment() -> dict[str, str]:
     """The environment of a git that asks no questions and speaks to servers only."""
     return {
-        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes",
+        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=15",
+        # A server that says nothing for so long is given up.
+        "GIT_HTTP_LOW_SPEED_LIMIT": "1",
+        "GIT_HTTP_LOW_SPEED_TIME": "20",
         **os.environ,
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jetstream_assets.config import git
+from jetstream_assets.config.git_access import redacted
 from jetstream_assets.config.layout import DIRECTORIES, PATTERNS
 from jetstream_assets.errors import ConfigError
 
@@ -48,11 +49,16 @@ def read_files(location: str, ref: str | None) -> Files:
         commit, contents = git.fetched_files(location, ref)
         return Files(contents, commit)
     raise ConfigError(
-        git.redacted(location),
+        redacted(location),
         "",
         "There is no such directory, and it is not the URL of a git repository.",
         "Give a directory, or a URL such as https://host/owner/repository.",
     )
+
+
+def is_bare(directory: Path) -> bool:
+    """Whether a directory is a git repository without files of its own."""
+    return (directory / "HEAD").is_file() and (directory / "objects").is_dir()
 
 
 def _of_reference(directory: Path, ref: str) -> Files:
@@ -61,7 +67,7 @@ def _of_reference(directory: Path, ref: str) -> Files:
 
 
 def _of_directory(directory: Path) -> Files:
-    if (directory / "HEAD").is_file() and (directory / "objects").is_dir():
+    if is_bare(directory):
         return _of_reference(directory, "HEAD")  # a bare repository has no files beside git's own
     paths = sorted(
         path

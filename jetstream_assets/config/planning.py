@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from jetstream_assets.config.broken import BrokenConfiguration
 from jetstream_assets.config.experimenter import ExperimentRecords, read_experiments
 from jetstream_assets.config.repository import ConfigurationRepository, open_configuration
 from jetstream_assets.config.resolve import resolve
@@ -32,34 +33,6 @@ Earlier = Callable[[str], Iterable[ConfigurationRepository]]
 def _nothing_earlier(slug: str) -> Iterable[ConfigurationRepository]:
     del slug
     return ()
-
-
-@dataclass(frozen=True)
-class BrokenConfiguration:
-    """An experiment whose configuration cannot be used as it is written.
-
-    Args:
-        slug: The experiment slug.
-        error: The file, the key, what was found and what is allowed.
-        commit: Where it is written.
-        last_good: The commit that is used instead; empty when there is none, and the experiment
-            is refused.
-    """
-
-    slug: str
-    error: ConfigError
-    commit: str
-    last_good: str
-
-    @property
-    def message(self) -> str:
-        """A sentence for people: what is wrong, and what is used instead."""
-        if not self.last_good:
-            return str(self.error)
-        return (
-            f"{self.error} The configuration of commit {self.last_good} is used, the last that was "
-            f"valid before {self.commit}."
-        )
 
 
 @dataclass(frozen=True)

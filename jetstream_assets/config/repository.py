@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from jetstream_assets.config import git
 from jetstream_assets.config.document import Document
+from jetstream_assets.config.git_access import redacted
 from jetstream_assets.config.layout import Kind, Place, place_of
 from jetstream_assets.config.location import Files, read_files
 from jetstream_assets.config.schema.base import Table, UnknownKey
@@ -142,7 +142,7 @@ def open_configuration(location: str, *, ref: str | None = None) -> Configuratio
     Raises:
         ConfigError: There is nothing at the location, or git cannot give the reference.
     """
-    return repository_of(read_files(location, ref), git.redacted(location))
+    return repository_of(read_files(location, ref), redacted(location))
 
 
 def repository_of(files: Files, location: str) -> ConfigurationRepository:

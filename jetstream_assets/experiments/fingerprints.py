@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jetstream_assets.experiments.configuration import AnalysisConfiguration
-    from jetstream_assets.experiments.metrics import ExposureSignal, Metric, Segment
+    from jetstream_assets.experiments.metrics import DataSource, ExposureSignal, Metric, Segment
     from jetstream_assets.experiments.plan import AnalysisPlan, PlannedWindow
 
 # Raised when the meaning of a stored slice changes without its configuration changing.
@@ -39,8 +39,8 @@ def enrollments_fingerprint(configuration: AnalysisConfiguration) -> str:
         configuration.enrollment_query,
         configuration.sample_size,
         configuration.several_branches,
-        [_decisive(segment) for segment in configuration.segments],
-        _decisive(configuration.exposure_signal) if configuration.exposure_signal else None,
+        [decisive(segment) for segment in configuration.segments],
+        decisive(configuration.exposure_signal) if configuration.exposure_signal else None,
     )
 
 
@@ -67,7 +67,7 @@ def exposure_events_fingerprint(configuration: AnalysisConfiguration) -> str:
     """
     experiment, signal = configuration.experiment, configuration.exposure_signal
     if signal is not None:
-        source = _decisive(signal)["data_source"]
+        source = decisive(signal)["data_source"]
         unit, shown = experiment.analysis_unit, signal.select_expression
         return _digest("exposure signal", unit, source, shown)
     return _digest(
@@ -89,7 +89,7 @@ def windows_fingerprint(
         enrollments_fingerprint(configuration),
         [(asdict(window.due), window.complete_by) for window in windows],
         [window.metrics for window in windows],
-        [_decisive(configuration.metric(name)) for name in names],
+        [decisive(configuration.metric(name)) for name in names],
     )
 
 
@@ -101,7 +101,7 @@ def statistics_fingerprint(plan: AnalysisPlan) -> str:
         windows_fingerprint(plan.settled, plan.preenrollment),
         [branch.slug for branch in plan.experiment.branches],
         [[asdict(summary) for summary in window.summaries] for window in plan.windows],
-        [_decisive(plan.settled.metric(name)) for name in _ratio_names(plan)],
+        [decisive(plan.settled.metric(name)) for name in _ratio_names(plan)],
         _hypotheses(plan.settled),
         _awaited(plan),
     )
@@ -130,7 +130,7 @@ def _ratio_names(plan: AnalysisPlan) -> list[str]:
     return sorted(name for name in names if plan.settled.metric(name).depends_on)
 
 
-def _decisive(definition: Metric | Segment | ExposureSignal) -> dict[str, Any]:
+def decisive(definition: Metric | Segment | ExposureSignal | DataSource) -> dict[str, Any]:
     """A definition without what is there for people: it changes no number."""
     return asdict(
         definition,

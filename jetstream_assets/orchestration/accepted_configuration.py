@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from jetstream_assets.errors import ConfigError
-from jetstream_assets.report.store import DocumentStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from jetstream_assets.config.planning import Planner
+    from jetstream_assets.config.planning import Earlier, Planner
     from jetstream_assets.config.repository import ConfigurationRepository
     from jetstream_assets.config.snapshot import Snapshot
+    from jetstream_assets.report.store import DocumentStore
 
 ACCEPTED = "configuration/accepted.json"
 SNAPSHOTS = "configuration/snapshots"
@@ -45,7 +45,7 @@ class Source:
     @property
     def name(self) -> str:
         """The source for people and for comparing, without credentials."""
-        from jetstream_assets.config.git import redacted  # noqa: PLC0415
+        from jetstream_assets.config.git_access import redacted  # noqa: PLC0415
 
         directory = Path(self.location)
         place = str(directory.resolve()) if directory.is_dir() else redacted(self.location)
@@ -158,31 +158,36 @@ def open_accepted_planner(
     else:
         repository = _at_commit(store, source, commit)
     accepted = find_accepted(store, source)
-    return Planner(records, repository, source.strict, LastGood(store, accepted, repository.commit))
+    earlier = last_good(store, accepted, repository.commit)
+    return Planner(records, repository, source.strict, earlier)
 
 
-@dataclass(frozen=True)
-class LastGood:
-    """Finds the repositories in which a broken experiment may have had a good configuration.
+def last_good(store: DocumentStore, accepted: AcceptedConfiguration | None, commit: str) -> Earlier:
+    """How the repositories are found in which an experiment may have had a good configuration.
 
-    ``commit`` is the one in which it is broken; it is not looked at again.
+    First that of its last good commit, then that of the accepted one.
+
+    Args:
+        store: Where snapshots are kept.
+        accepted: What was accepted.
+        commit: The one in which the experiment is broken; it is not looked at again.
     """
+    # A mistake in what all experiments share asks for the same snapshot many times.
+    read: dict[str, ConfigurationRepository | None] = {}
 
-    store: DocumentStore
-    accepted: AcceptedConfiguration | None
-    commit: str
-
-    def __call__(self, slug: str) -> Iterator[ConfigurationRepository]:
-        """The repository of its last good commit, then that of the accepted one."""
-        if self.accepted is None:
+    def earlier(slug: str) -> Iterator[ConfigurationRepository]:
+        if accepted is None:
             return
-        candidates = (self.accepted.last_good.get(slug), self.accepted.commit)
-        for commit in dict.fromkeys(candidates):
-            if commit is None or commit == self.commit:
+        for candidate in dict.fromkeys((accepted.last_good.get(slug), accepted.commit)):
+            if candidate is None or candidate == commit:
                 continue
-            found = find_snapshot(self.store, commit)
+            if candidate not in read:
+                read[candidate] = find_snapshot(store, candidate)
+            found = read[candidate]
             if found is not None:
                 yield found
+
+    return earlier
 
 
 def prune_snapshots(store: DocumentStore, used: Iterable[str]) -> tuple[str, ...]:

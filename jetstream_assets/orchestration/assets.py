@@ -7,7 +7,7 @@ Every asset shares one partition space, and one run may hold several cells of it
 goes through them by date.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, cast
@@ -17,11 +17,16 @@ from dagster import (
     AssetIn,
     AssetKey,
     AssetsDefinition,
+    MaterializeResult,
     PartitionsDefinition,
     asset,
 )
 
 from jetstream_assets.orchestration import run_tags
+from jetstream_assets.orchestration.configuration_check import (
+    check_of_run,
+    configuration_is_valid,
+)
 from jetstream_assets.orchestration.metadata import (
     Metadata,
     aggregates_metadata,
@@ -73,10 +78,15 @@ def note(context: AssetExecutionContext, cell: Cell, metadata: Metadata) -> None
 
 
 def _analysis_plan(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
-    @_cell_asset(partitions, io_manager_key="plans", kinds={"python"})
+    @_cell_asset(
+        partitions,
+        io_manager_key="plans",
+        kinds={"python"},
+        check_specs=[configuration_is_valid],
+    )
     def analysis_plan(
         context: AssetExecutionContext, inputs: InputsResource, warehouse: WarehouseResource
-    ) -> Plans:
+    ) -> Iterator[MaterializeResult[Plans]]:
         """What is due for an experiment on a date: windows, metrics, summaries; or a refusal."""
         from jetstream_assets.analysis.refusals import store_refusal  # noqa: PLC0415
 
@@ -86,7 +96,8 @@ def _analysis_plan(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
         for plan in plans:
             store_refusal(plan, tables)
             note(context, Cell(plan.slug, plan.date), plan_metadata(plan))
-        return plans
+        verdict = check_of_run(planner, [plan.slug for plan in plans])
+        yield MaterializeResult(value=plans, check_results=[verdict])
 
     return analysis_plan
 

@@ -37,6 +37,9 @@ class Settings(BaseSettings):
         None,
         description="Web address of the configuration's files, for links in exported metadata.",
     )
+    configuration_seconds: int = Field(
+        default=60, ge=1, description="Seconds between looks for a new commit of the configuration."
+    )
     experiments: str = Field(
         ".jetstream/demo/experiments.json",
         description="File or URL of the experiments' records in Experimenter's JSON shape.",
