@@ -54,3 +54,7 @@ class QueryError(WarehouseError):
         self.problem = problem
         self.sql = sql
         super().__init__(problem)
+
+
+class CheckError(JetstreamError):
+    """A check that blocks the export has failed, so nothing was exported."""

@@ -23,7 +23,7 @@ from jetstream_assets.analysis.stored_results import (
     StoredResult,
     stored_results,
 )
-from jetstream_assets.experiments.failures import RefusalKind
+from jetstream_assets.experiments.failures import Interruption, RefusalKind
 from jetstream_assets.experiments.fingerprints import statistics_fingerprint
 from jetstream_assets.experiments.plan import AnalysisPlan
 from jetstream_assets.warehouse.base import Warehouse
@@ -31,10 +31,6 @@ from jetstream_assets.warehouse.tables import ResultTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-# The exported exception types of what no step has stored.
-RUN_FAILURE = "RunFailureException"
-MISSING_RESULT = "MissingResultException"
 
 # An experiment that is refused for one of these is not to have results; all else is to be mended.
 _DELIBERATE = frozenset(
@@ -75,7 +71,7 @@ class Judgement:
                 yield from self.without_success(problem)
         elif self.plan.windows and not self._are_current():
             reason = "the statistics were not computed from the plan as it is now"
-            yield from self.without_success(Problem(reason, MISSING_RESULT))
+            yield from self.without_success(Problem(reason, Interruption.MISSING_RESULT.value))
         else:
             yield from self._computed()
 
@@ -99,7 +95,9 @@ class Judgement:
                 yield self._not_due(result)
             elif of_key is None:
                 reason = "it is due, and no row of it was stored"
-                yield ResultStatus(key, ResultState.FAILED, reason, MISSING_RESULT)
+                yield ResultStatus(
+                    key, ResultState.FAILED, reason, Interruption.MISSING_RESULT.value
+                )
             else:
                 yield self._of_rows(of_key, statements)
 

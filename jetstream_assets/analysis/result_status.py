@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from jetstream_assets.analysis.result_judgement import RUN_FAILURE, Judgement, Problem
+from jetstream_assets.analysis.result_judgement import Judgement, Problem
 from jetstream_assets.analysis.slices import CODE_VERSION, cell_slice, provenance
 from jetstream_assets.analysis.stage import StageResult
 from jetstream_assets.analysis.stored_results import (
@@ -32,6 +32,7 @@ from jetstream_assets.analysis.stored_results import (
     statuses_table,
     stored_statuses,
 )
+from jetstream_assets.experiments.failures import Interruption
 from jetstream_assets.warehouse.base import Provenance
 from jetstream_assets.warehouse.tables import (
     DEFAULT_DATASET,
@@ -47,8 +48,6 @@ if TYPE_CHECKING:
 
     from jetstream_assets.experiments.plan import AnalysisPlan
     from jetstream_assets.warehouse.base import Warehouse
-
-NOT_RERUN = "NotRerunException"
 
 _CURRENT = frozenset({ResultState.OK, ResultState.PROVISIONAL})
 
@@ -93,7 +92,7 @@ def store_run_failure(
         judgement = Judgement(plan, warehouse, stored_statuses(warehouse, target))
         statuses = [
             replace(status, run_id=run_id)
-            for status in judgement.without_success(Problem(reason, RUN_FAILURE))
+            for status in judgement.without_success(Problem(reason, Interruption.RUN_FAILED.value))
         ]
         origin = provenance(plan, "run failure")
         warehouse.replace(target, statuses_table(statuses), origin)
@@ -144,7 +143,11 @@ def mark_stale(
 
 def _stale(status: ResultStatus, reason: str) -> ResultStatus:
     return replace(
-        status, status=ResultState.STALE, reason=reason, exception_type=NOT_RERUN, sql=None
+        status,
+        status=ResultState.STALE,
+        reason=reason,
+        exception_type=Interruption.NOT_RERUN.value,
+        sql=None,
     )
 
 

@@ -39,6 +39,20 @@ class Refusal:
     message: str
 
 
+class Interruption(StrEnum):
+    """What keeps a cell from the results of its plan although no step stored a failure.
+
+    The value is the exported exception type.
+    """
+
+    # A run ended before it came to it.
+    RUN_FAILED = "RunFailureException"
+    # The configuration changed, and whoever changed it asked for no run.
+    NOT_RERUN = "NotRerunException"
+    # All steps succeeded, and a result is not there.
+    MISSING_RESULT = "MissingResultException"
+
+
 class Stage(StrEnum):
     """Where in the corridor a failure arose."""
 
@@ -46,6 +60,8 @@ class Stage(StrEnum):
     ENROLLMENTS = "enrollments"
     METRICS = "metrics"
     STATISTICS = "statistics"
+    # The run as a whole; see `Interruption`.
+    RUN = "run"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ goes through them by date.
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from dagster import (
     AssetExecutionContext,
@@ -23,6 +23,13 @@ from dagster import (
 )
 
 from jetstream_assets.orchestration import run_tags
+from jetstream_assets.orchestration.checks import (
+    check_results,
+    check_specs,
+    reasons_to_block,
+    refuse_export,
+    results_of,
+)
 from jetstream_assets.orchestration.configuration_check import (
     check_of_run,
     configuration_is_valid,
@@ -38,12 +45,19 @@ from jetstream_assets.orchestration.metadata import (
 from jetstream_assets.orchestration.partitions import BACKFILL, Cell, cells
 from jetstream_assets.orchestration.plan_store import Plans
 from jetstream_assets.orchestration.resources import (
+    ChecksResource,
     DocumentsResource,
     InputsResource,
     OptionsResource,
     WarehouseResource,
 )
 from jetstream_assets.orchestration.statistics import statistics_asset
+
+if TYPE_CHECKING:
+    Checked = MaterializeResult[None]
+else:
+    # In an annotation that it reads, Dagster knows it without a parameter only.
+    Checked = MaterializeResult
 
 PLANS = {"plans": AssetIn("analysis_plan", input_manager_key="plans")}
 
@@ -103,13 +117,14 @@ def _analysis_plan(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
 
 
 def _enrollments(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
-    @_cell_asset(partitions, ins=PLANS, kinds={"table"})
+    @_cell_asset(partitions, ins=PLANS, kinds={"table"}, check_specs=check_specs("enrollments"))
     def enrollments(
         context: AssetExecutionContext,
         plans: Plans,
         warehouse: WarehouseResource,
         options: OptionsResource,
-    ) -> None:
+        quality: ChecksResource,
+    ) -> Checked:
         """One row an analysis unit: branch, enrollment and exposure dates, segments."""
         from jetstream_assets.analysis.enrollments import compute_enrollments  # noqa: PLC0415
 
@@ -118,18 +133,26 @@ def _enrollments(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
         for plan in sorted(plans, key=lambda plan: plan.date, reverse=True):
             result = compute_enrollments(plan, tables, told)
             note(context, Cell(plan.slug, plan.date), stage_metadata(result))
+        return Checked(check_results=check_results("enrollments", plans, tables, quality))
 
     return enrollments
 
 
 def _daily_aggregates(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
-    @_cell_asset(partitions, ins=PLANS, deps=[AssetKey("enrollments")], kinds={"table"})
+    @_cell_asset(
+        partitions,
+        ins=PLANS,
+        deps=[AssetKey("enrollments")],
+        kinds={"table"},
+        check_specs=check_specs("daily_aggregates"),
+    )
     def daily_aggregates(
         context: AssetExecutionContext,
         plans: Plans,
         warehouse: WarehouseResource,
         options: OptionsResource,
-    ) -> None:
+        quality: ChecksResource,
+    ) -> Checked:
         """What each unit did on each day, read once; every window is rolled up from it."""
         from jetstream_assets.analysis.daily_aggregates import (  # noqa: PLC0415
             compute_daily_aggregates,
@@ -143,18 +166,26 @@ def _daily_aggregates(partitions: PartitionsDefinition[str]) -> AssetsDefinition
                 if (cell := Cell(plan.slug, plan.date)) in asked:
                     metadata = aggregates_metadata(plan, aggregates, is_last=plan is group[-1])
                     note(context, cell, metadata)
+        return Checked(check_results=check_results("daily_aggregates", plans, tables, quality))
 
     return daily_aggregates
 
 
 def _metrics(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
-    @_cell_asset(partitions, ins=PLANS, deps=[AssetKey("daily_aggregates")], kinds={"table"})
+    @_cell_asset(
+        partitions,
+        ins=PLANS,
+        deps=[AssetKey("daily_aggregates")],
+        kinds={"table"},
+        check_specs=check_specs("metrics"),
+    )
     def metrics(
         context: AssetExecutionContext,
         plans: Plans,
         warehouse: WarehouseResource,
         options: OptionsResource,
-    ) -> None:
+        quality: ChecksResource,
+    ) -> Checked:
         """One row a unit, window and analysis basis, with every metric that is due."""
         from jetstream_assets.analysis.daily_aggregates import (  # noqa: PLC0415
             compute_daily_aggregates,
@@ -169,6 +200,7 @@ def _metrics(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
                 result = compute_metrics(plan, tables, told, aggregates)
                 if (cell := Cell(plan.slug, plan.date)) in asked:
                     note(context, cell, stage_metadata(result))
+        return Checked(check_results=check_results("metrics", plans, tables, quality))
 
     return metrics
 
@@ -196,24 +228,41 @@ def _result_status(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
 
 
 def _statistics_export(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
-    @_cell_asset(partitions, ins=PLANS, deps=[AssetKey("result_status")], kinds={"json"})
+    @_cell_asset(
+        partitions,
+        ins=PLANS,
+        deps=[AssetKey("result_status")],
+        kinds={"json"},
+        check_specs=check_specs("statistics_export"),
+    )
     def statistics_export(
         context: AssetExecutionContext,
         plans: Plans,
         warehouse: WarehouseResource,
         documents: DocumentsResource,
-    ) -> None:
+        quality: ChecksResource,
+    ) -> Checked:
         """Statistics, metadata and errors of an experiment as JSON documents."""
-        from jetstream_assets.report.publish import publish_results  # noqa: PLC0415
+        from jetstream_assets.analysis.checks import Judged  # noqa: PLC0415
+        from jetstream_assets.report.document_checks import check_published  # noqa: PLC0415
+        from jetstream_assets.report.publish import publish, results_documents  # noqa: PLC0415
 
         tables, store, started = warehouse.open(), documents.open(), datetime.now(UTC)
+        judged: list[Judged] = []
+        blocked: list[str] = []
         # Documents hold all dates of an experiment, so the last cell of a run publishes for all.
         for _, group in groupby(plans, key=lambda plan: plan.slug):
             of_experiment = list(group)
-            published = publish_results(
-                of_experiment[-1], tables, store, started, documents.configuration_url
-            )
+            last, url = of_experiment[-1], documents.configuration_url
+            ready = results_documents(last, tables, started, url)
+            if reasons := reasons_to_block(of_experiment, tables, ready, quality):
+                blocked += reasons
+                continue
+            published = publish(ready, store)
+            judged.append(Judged(last, len(of_experiment), check_published(published, store)))
             for plan in of_experiment:
                 note(context, Cell(plan.slug, plan.date), published_metadata(published))
+        refuse_export(context, blocked)
+        return Checked(check_results=results_of(judged, quality))
 
     return statistics_export

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dagster import ConfigurableResource
 
+from jetstream_assets.experiments.checks import Limits
 from jetstream_assets.orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -103,6 +104,18 @@ class OptionsResource(ConfigurableResource):  # type: ignore[type-arg]  # yields
         return AnalysisOptions(self.lookback, self.full)
 
 
+class ChecksResource(ConfigurableResource):  # type: ignore[type-arg]  # yields itself
+    """What checks allow, and which of them block the export."""
+
+    blocking: list[str]
+    p_value: float
+    several_branches: float
+
+    def limits(self) -> "Limits":
+        """What checks allow."""
+        return Limits(self.p_value, self.several_branches)
+
+
 def resources(settings: Settings) -> dict[str, object]:
     """All resources of the code location, by the names that assets ask for."""
     return {
@@ -119,6 +132,11 @@ def resources(settings: Settings) -> dict[str, object]:
             root=str(settings.output),
         ),
         "documents": documents_resource(settings),
+        "quality": ChecksResource(
+            blocking=[check.value for check in settings.blocking],
+            p_value=settings.check_p_value,
+            several_branches=settings.check_several_branches,
+        ),
         "options": OptionsResource(lookback=settings.lookback, full=settings.full),
     }
 

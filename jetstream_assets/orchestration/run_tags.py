@@ -16,3 +16,5 @@ CHANGE = "jetstream/configuration-change"
 # Dagster's.
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
+# "false": trying again would end in the same way.
+RETRIED = "dagster/retry_on_asset_or_op_failure"

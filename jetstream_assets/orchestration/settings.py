@@ -10,8 +10,10 @@ from datetime import date, time
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from jetstream_assets.experiments.checks import Check
 
 
 class Executor(StrEnum):
@@ -105,6 +107,39 @@ class Settings(BaseSettings):
         description="Worker processes of the Dask executor; default: one a core.",
     )
 
+    blocking_checks: str = Field(
+        default="",
+        description="Names of checks, separated by commas: where one fails, nothing is exported.",
+    )
+    check_p_value: float = Field(
+        default=0.001,
+        gt=0,
+        lt=1,
+        description="A difference between branches that checks find less likely is no chance.",
+    )
+    check_several_branches: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="The largest share of units that may have been in several branches.",
+    )
+
+    @field_validator("blocking_checks")
+    @classmethod
+    def _are_checks(cls, names: str) -> str:
+        unknown = [name for name in _listed(names) if name not in list(Check)]
+        if unknown:
+            raise ValueError(
+                f"there is no check {', '.join(map(repr, unknown))}; "
+                f"the checks are {', '.join(Check)}"
+            )
+        return names
+
+    @property
+    def blocking(self) -> tuple[Check, ...]:
+        """The checks that block the export."""
+        return tuple(Check(name) for name in _listed(self.blocking_checks))
+
     def absolute(self) -> "Settings":
         """The same settings with local paths made absolute, for processes started elsewhere."""
         paths = {"warehouse": self.warehouse.resolve(), "output": self.output.resolve()}
@@ -114,3 +149,7 @@ class Settings(BaseSettings):
             if Path(location := getattr(self, name)).exists()
         }
         return self.model_copy(update=paths | local)
+
+
+def _listed(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]

@@ -6,9 +6,11 @@ Each shard is a named input of the storing step. A fan-in list would be shorter,
 do not know which outputs are ready, and Dagster then hands over an empty list.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from dagster import (
+    AssetCheckResult,
     AssetExecutionContext,
     AssetIn,
     AssetKey,
@@ -17,17 +19,26 @@ from dagster import (
     Nothing,
     OpDefinition,
     Out,
+    Output,
     PartitionsDefinition,
     graph_asset,
     op,
 )
 
+from jetstream_assets.experiments.checks import Check
+from jetstream_assets.orchestration.checks import check_results, check_specs
 from jetstream_assets.orchestration.metadata import statistics_metadata
 from jetstream_assets.orchestration.partitions import BACKFILL, Cell
 from jetstream_assets.orchestration.plan_store import Plans
-from jetstream_assets.orchestration.resources import OptionsResource, WarehouseResource
+from jetstream_assets.orchestration.resources import (
+    ChecksResource,
+    OptionsResource,
+    WarehouseResource,
+)
 
 STATISTICS = AssetKey("statistics")
+# The output by which Dagster knows the check of the asset.
+NO_FAILED = f"statistics_{Check.NO_FAILED_STATISTICS}"
 
 
 def statistics_asset(partitions: PartitionsDefinition[str], shards: int) -> AssetsDefinition:
@@ -44,11 +55,13 @@ def statistics_asset(partitions: PartitionsDefinition[str], shards: int) -> Asse
         backfill_policy=BACKFILL,
         group_name="analysis",
         kinds={"table"},
+        check_specs=check_specs("statistics"),
     )
     def statistics(plans: Any, metrics: Any) -> Any:  # noqa: ANN401  # wiring, not values
         """Estimates and comparisons for every window, basis, segment, metric and branch."""
         parts = {name: step(plans=plans, metrics=metrics) for name, step in steps.items()}
-        return store(plans=plans, **parts)
+        stored = store(plans=plans, **parts)
+        return {"result": stored.result, NO_FAILED: getattr(stored, NO_FAILED)}
 
     return statistics
 
@@ -75,15 +88,16 @@ def _store(names: tuple[str, ...]) -> OpDefinition:
     @op(
         name="store_statistics",
         ins={"plans": In(), **{name: In() for name in names}},
-        out=Out(Nothing),
+        out={"result": Out(Nothing), NO_FAILED: Out(Nothing)},
     )
     def store(
         context: AssetExecutionContext,
         plans: Plans,
         warehouse: WarehouseResource,
         options: OptionsResource,
+        quality: ChecksResource,
         **shards: Any,  # noqa: ANN401  # what the shards returned
-    ) -> None:
+    ) -> Iterator[Output[None] | AssetCheckResult]:
         """Put the shards of each cell together and store them as one slice."""
         from jetstream_assets.analysis.refresh import by_experiment  # noqa: PLC0415
         from jetstream_assets.analysis.statistics import (  # noqa: PLC0415
@@ -107,5 +121,7 @@ def _store(names: tuple[str, ...]) -> OpDefinition:
                     context.add_asset_metadata(
                         metadata, asset_key=STATISTICS, partition_key=cell.key
                     )
+        yield Output(None, "result")
+        yield from check_results("statistics", plans, tables, quality)
 
     return store

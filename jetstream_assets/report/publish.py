@@ -12,6 +12,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from jetstream_assets.experiments.experiment import normalized
+from jetstream_assets.experiments.failures import Interruption, Stage
 from jetstream_assets.report.current_rows import current_failures, current_statistics
 from jetstream_assets.report.errors_export import errors_document
 from jetstream_assets.report.metadata_export import metadata_document
@@ -25,7 +26,7 @@ from jetstream_assets.warehouse.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import date, datetime
 
     from jetstream_assets.experiments.plan import AnalysisPlan
@@ -61,9 +62,37 @@ def publish_results(
         started: When the analysis started, for the metadata.
         repository_url: The web address of the configuration's files, for the metadata.
     """
+    documents = results_documents(plan, warehouse, started, repository_url)
+    return publish(documents, store)
+
+
+def results_documents(
+    plan: AnalysisPlan,
+    warehouse: Warehouse,
+    started: datetime,
+    repository_url: str | None = None,
+) -> tuple[Document, ...]:
+    """What `publish_results` publishes; nothing of a private experiment."""
     if plan.configuration is not None and plan.configuration.is_private:
         return ()
-    documents = _documents(plan, warehouse, started, repository_url)
+    return tuple(_documents(plan, warehouse, started, repository_url))
+
+
+def publish_errors(
+    plan: AnalysisPlan, warehouse: Warehouse, store: DocumentStore
+) -> tuple[Published, ...]:
+    """Publish what has no result and why, and leave all other documents as they are.
+
+    For runs that ended before they came to publishing; see `analysis.result_status`.
+    """
+    if plan.configuration is not None and plan.configuration.is_private:
+        return ()
+    rows = _stored(plan, warehouse)
+    return publish([_errors(plan, *rows)], store)
+
+
+def publish(documents: Iterable[Document], store: DocumentStore) -> tuple[Published, ...]:
+    """Put each document in its place, unless one of a newer date is there."""
     return tuple(
         store.publish(document.name, document.body, document.as_of, document.content_type)
         for document in documents
@@ -73,17 +102,60 @@ def publish_results(
 def _documents(
     plan: AnalysisPlan, warehouse: Warehouse, started: datetime, repository_url: str | None
 ) -> Iterator[Document]:
+    statistics, failures, as_of = _stored(plan, warehouse)
+    if plan.configuration is not None:
+        yield from statistics_documents(plan.experiment, statistics)
+        metadata = metadata_document(plan.configuration, as_of, started, repository_url)
+        yield from [metadata] if metadata else []
+    yield _errors(plan, statistics, failures, as_of)
+
+
+def _errors(plan: AnalysisPlan, statistics: pa.Table, failures: pa.Table, as_of: date) -> Document:
+    return errors_document(plan.slug, normalized(plan.slug), failures, statistics, as_of)
+
+
+def _stored(plan: AnalysisPlan, warehouse: Warehouse) -> tuple[pa.Table, pa.Table, date]:
+    """The current statistics, the current failures, and the newest date of any."""
     statistics = _rows(plan, warehouse, ResultTable.STATISTICS, STATISTICS_SCHEMA)
     tables = [_rows(plan, warehouse, table, FAILURES_SCHEMA) for table in _FAILURES]
-    failures = pa.concat_tables(tables)
+    failures = pa.concat_tables([*tables, _interruptions(plan, warehouse)])
     dates = [*statistics["date"].to_pylist(), *failures["date"].to_pylist()]
     as_of = max([plan.date, *dates])
     if plan.configuration is not None:
         statistics, failures = _current(plan, statistics, failures, as_of)
-        yield from statistics_documents(plan.experiment, statistics)
-        metadata = metadata_document(plan.configuration, as_of, started, repository_url)
-        yield from [metadata] if metadata else []
-    yield errors_document(plan.slug, normalized(plan.slug), failures, statistics, as_of)
+    return statistics, failures, as_of
+
+
+def _interruptions(plan: AnalysisPlan, warehouse: Warehouse) -> pa.Table:
+    """Of each cell what kept it from its results without a step having stored a failure."""
+    wanted = pa.unify_schemas([FAILURES_SCHEMA, _CELL])
+    dataset = _dataset(plan)
+    if not warehouse.slices(ResultTable.RESULT_STATUS, plan.slug, dataset):
+        return wanted.empty_table()
+    keys = ("experiment", "date", "status", "reason", "exception_type", "run_id")
+    query = (
+        exp.select(*keys, exp.alias_(exp.Count(this=exp.Star(), big_int=True), "results"))
+        .from_(all_slices(ResultTable.RESULT_STATUS, plan.slug, dataset))
+        .where(exp.column("exception_type").isin(*(kind.value for kind in Interruption)))
+        .group_by(*keys)
+        .order_by(*keys)
+    )
+    rows = [
+        {
+            "experiment": row["experiment"],
+            "date": row["date"],
+            "stage": Stage.RUN.value,
+            "exception_type": row["exception_type"],
+            "message": f"{row['reason']} ({row['results']} results of {row['date']} are "
+            f"{row['status']}; run {row['run_id']})",
+        }
+        for row in warehouse.query(query).to_pylist()
+    ]
+    return pa.Table.from_pylist(rows, schema=wanted)
+
+
+def _dataset(plan: AnalysisPlan) -> str:
+    return (plan.configuration and plan.configuration.dataset_id) or DEFAULT_DATASET
 
 
 def _current(
@@ -101,7 +173,7 @@ def _rows(
 ) -> pa.Table:
     """All stored rows of the experiment with their date; empty when none were stored."""
     wanted = pa.unify_schemas([schema, _CELL])
-    dataset = (plan.configuration and plan.configuration.dataset_id) or DEFAULT_DATASET
+    dataset = _dataset(plan)
     if not warehouse.slices(table, plan.slug, dataset):
         return wanted.empty_table()
     columns = [exp.column(name) for name in wanted.names]

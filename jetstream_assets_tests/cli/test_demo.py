@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jetstream_assets.simulation.demo import DEMO_SLUG
+from jetstream_assets.analysis.checks import judge
+from jetstream_assets.experiments.checks import Check, Limits
+from jetstream_assets.orchestration.partitions import Cell
+from jetstream_assets.orchestration.plan_store import load_plan
+from jetstream_assets.report.folder_store import FolderDocumentStore
+from jetstream_assets.simulation.demo import DEMO_LAST_DATE, DEMO_SLUG
 from jetstream_assets.simulation.world import Measure
+from jetstream_assets.warehouse.duckdb_parquet import DuckDBParquetWarehouse
 from jetstream_assets_tests.cli.command import jetstream
 
 if TYPE_CHECKING:
@@ -72,3 +78,29 @@ def test_the_command_that_it_names_shows_results(demo: tuple[Path, str]) -> None
     )  # fmt: skip
     assert shown.exit_code == 0, shown.output
     assert "population_ratio" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("slug", "failed"),
+    [
+        (DEMO_SLUG, set()),
+        (
+            "reader-invitation-2026",
+            {
+                Check.SAMPLE_RATIO,
+                Check.UNITS_IN_SEVERAL_BRANCHES,
+                Check.NO_FAILED_STATISTICS,
+            },
+        ),
+    ],
+)
+def test_the_checks_find_the_troubles_that_were_planted_and_no_others(
+    demo: tuple[Path, str], slug: str, failed: set[Check]
+) -> None:
+    folder, _ = demo
+    plan = load_plan(FolderDocumentStore(folder / "output"), Cell(slug, DEMO_LAST_DATE))
+    warehouse = DuckDBParquetWarehouse(folder / "warehouse", 1)
+    verdicts = [judged.verdict for judged in judge([plan], warehouse, list(Check), Limits())]
+    assert {verdict.check for verdict in verdicts if not verdict.passed} == failed
+    # All but that of documents, which is not a matter of tables.
+    assert len(verdicts) == len(Check) - 1

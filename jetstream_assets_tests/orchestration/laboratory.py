@@ -15,7 +15,9 @@ from dagster import DagsterInstance
 
 from jetstream_assets.orchestration.launch import run_cells
 from jetstream_assets.orchestration.partitions import Cell
+from jetstream_assets.orchestration.plan_store import load_plan
 from jetstream_assets.orchestration.settings import Executor, Settings
+from jetstream_assets.report.folder_store import FolderDocumentStore
 from jetstream_assets.simulation.demo import experimenter_record
 from jetstream_assets.simulation.telemetry import simulate
 from jetstream_assets.simulation.world import (
@@ -25,9 +27,12 @@ from jetstream_assets.simulation.world import (
     TelemetryTable,
     World,
 )
+from jetstream_assets.warehouse.duckdb_parquet import DuckDBParquetWarehouse
 
 if TYPE_CHECKING:
+    from jetstream_assets.experiments.plan import AnalysisPlan
     from jetstream_assets.orchestration.launch import RunOutcome
+    from jetstream_assets.warehouse.base import Warehouse
 
 EXPERIMENT = SimulatedExperiment(
     slug="small-experiment",
@@ -99,6 +104,18 @@ class Laboratory:
     @property
     def results(self) -> Path:
         return self.root / "warehouse" / "jetstream"
+
+    @property
+    def tables(self) -> Warehouse:
+        return DuckDBParquetWarehouse(self.settings.warehouse, 1)
+
+    @property
+    def documents(self) -> FolderDocumentStore:
+        return FolderDocumentStore(self.settings.output)
+
+    def plan(self, on: date) -> AnalysisPlan:
+        """The stored plan of a cell that was run."""
+        return load_plan(self.documents, Cell(EXPERIMENT.slug, on))
 
     def configure(self, text: str, slug: str = EXPERIMENT.slug) -> None:
         (self.root / "configuration" / "jetstream" / f"{slug}.toml").write_text(text)

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-import pytest
-from dagster import AssetKey, AssetRecordsFilter, DagsterInstance
+from dagster import AssetKey, AssetRecordsFilter
 
 from jetstream_assets.analysis.result_status import (
     compute_result_status,
@@ -15,8 +13,6 @@ from jetstream_assets.analysis.result_status import (
 )
 from jetstream_assets.experiments.plan import AnalysisPlan, make_plan
 from jetstream_assets.orchestration.partitions import Cell
-from jetstream_assets.orchestration.plan_store import load_plan
-from jetstream_assets.orchestration.resources import DocumentsResource, WarehouseResource
 from jetstream_assets.simulation.demo import experimenter_record
 from jetstream_assets_tests.orchestration.laboratory import (
     CONFIGURATION,
@@ -28,21 +24,9 @@ from jetstream_assets_tests.orchestration.laboratory import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from jetstream_assets.warehouse.base import Warehouse
+    from jetstream_assets_tests.orchestration.conftest import FirstRun
 
 KEY = ("period", "window_index", "analysis_basis", "segment", "metric", "statistic")
-
-
-def _warehouse(laboratory: Laboratory) -> Warehouse:
-    return WarehouseResource(root=str(laboratory.settings.warehouse)).open()
-
-
-def _plan(laboratory: Laboratory, on: date) -> AnalysisPlan:
-    store = DocumentsResource(root=str(laboratory.settings.output)).open()
-    return load_plan(store, Cell(EXPERIMENT.slug, on))
 
 
 def _statuses(laboratory: Laboratory, on: date) -> list[dict[str, Any]]:
@@ -62,34 +46,10 @@ def _counts(rows: list[dict[str, Any]]) -> dict[tuple[str, str], int]:
     return dict(Counter((row["period"], row["status"]) for row in rows))
 
 
-@pytest.fixture(scope="module")
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.ephemeral() as ephemeral:
-        yield ephemeral
-
-
-@pytest.fixture(scope="module")
-def first(
-    world: Laboratory, instance: DagsterInstance, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Laboratory, str]:
-    """A laboratory with one computed cell, and the id of its run."""
-    laboratory = world.copy(tmp_path_factory.mktemp("first") / "laboratory")
-    (run,) = laboratory.run(FIRST_WEEK, instance=instance)
-    assert run.succeeded, run.errors
-    return laboratory, run.run_id
-
-
-@pytest.fixture
-def computed(first: tuple[Laboratory, str], tmp_path: Path) -> Laboratory:
-    """A copy of it, results included."""
-    shutil.copytree(first[0].root, tmp_path / "computed")
-    return Laboratory(tmp_path / "computed")
-
-
 def test_every_declared_result_of_a_cell_has_a_status(
-    first: tuple[Laboratory, str], instance: DagsterInstance
+    first_run: FirstRun,
 ) -> None:
-    laboratory, run_id = first
+    laboratory, run_id, instance = first_run.laboratory, first_run.run_id, first_run.instance
     rows = _statuses(laboratory, FIRST_WEEK)
     # Two bases and two segments; of a covariate there is an unadjusted output beside the adjusted.
     day, week = 4 * 5, 4 * 7
@@ -162,7 +122,7 @@ def test_a_run_that_dies_leaves_stale_and_failed_results_that_a_success_clears(
     computed: Laboratory,
 ) -> None:
     """A cell with results, one without, and one of which no plan is known."""
-    warehouse, plan = _warehouse(computed), _plan(computed, FIRST_WEEK)
+    warehouse, plan = computed.tables, computed.plan(FIRST_WEEK)
     computed_before = _statuses(computed, FIRST_WEEK)
     unplanned = AnalysisPlan(EXPERIMENT.slug, END)
     plans = [plan, make_plan(plan.declared, LAST_ENROLLMENT), unplanned]
@@ -203,17 +163,18 @@ def test_a_run_that_dies_leaves_stale_and_failed_results_that_a_success_clears(
 def test_a_change_that_is_not_computed_marks_what_is_ok_as_stale(computed: Laboratory) -> None:
     before = _statuses(computed, FIRST_WEEK)
     counts = Counter(row["status"] for row in before)
-    warehouse = _warehouse(computed)
+    warehouse = computed.tables
     assert mark_stale("another", warehouse, "a reason") == ()
     assert mark_stale(EXPERIMENT.slug, warehouse, "a reason", dates=[END]) == ()
     reason = "commit 1a2b asks for no re-run"
-    assert mark_stale(EXPERIMENT.slug, warehouse, reason) == (FIRST_WEEK,)
+    both = (FIRST_WEEK - timedelta(days=1), FIRST_WEEK)
+    assert mark_stale(EXPERIMENT.slug, warehouse, reason) == both
     rows = _statuses(computed, FIRST_WEEK)
     after = Counter(row["status"] for row in rows)
     assert after["stale"] == counts["ok"]
     assert after["not_due"] == counts["not_due"]
     assert {r["reason"] for r in rows if r["status"] == "stale"} == {reason}
-    compute_result_status(_plan(computed, FIRST_WEEK), warehouse, "run-2")
+    compute_result_status(computed.plan(FIRST_WEEK), warehouse, "run-2")
     assert _without_run(_statuses(computed, FIRST_WEEK)) == _without_run(before)
 
 
