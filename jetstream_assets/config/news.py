@@ -68,8 +68,7 @@ def read_news(location: str, ref: str | None, known: str, marker: str) -> News:
         start: str | None = None
         if git.is_ancestor(directory, known, commit):
             start, line = known, git.line_of_commits(directory, known, commit)
-        before = (start, *line[:-1])
-        pairs = list(zip(before, line, strict=True))
+        pairs = list(zip((start, *line), line, strict=False))
         marked = [marker in git.messages(directory, new, old) for old, new in pairs]
         files = Files(git.files_at(directory, commit), commit)
         if not any(marked) or all(marked):
