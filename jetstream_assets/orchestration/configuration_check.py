@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PLAN = AssetKey("analysis_plan")
 CONFIGURATION_IS_VALID = "configuration_is_valid"
-_VALID = "Every experiment's configuration can be used."
+_VALID = "What was looked at can be used as it is written."
 
 # It never blocks: what is computed is from a configuration that is valid.
 configuration_is_valid = AssetCheckSpec(

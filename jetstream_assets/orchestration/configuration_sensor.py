@@ -78,7 +78,7 @@ def configuration_sensor(settings: Settings, now: Clock = _now) -> SensorDefinit
         except JetstreamError as error:
             # The cursor stays, so the next tick sees the same news.
             return SensorResult(skip_reason=f"Nothing was accepted; the next tick tries. {error}")
-        for sentence in found.told:
+        for sentence in (found.summary, *found.told) if found.is_news else ():
             context.log.info(sentence)
         return _result(found)
 
