@@ -9,7 +9,14 @@ from __future__ import annotations
 
 
 class JetstreamError(Exception):
-    """Something a user can mend. The command line prints the message and no stack trace."""
+    """Something a user can mend. The command line prints the message and no stack trace.
+
+    Attributes:
+        may_pass: Whether the same may succeed later although nobody mends anything. A run that
+            fails so is tried again; one that fails otherwise is not.
+    """
+
+    may_pass = False
 
 
 class ConfigError(JetstreamError):
@@ -32,12 +39,26 @@ class ConfigError(JetstreamError):
         super().__init__(f"{where}: {problem}" + (f" {remedy}" if remedy else ""))
 
 
+class UnreachableConfigError(ConfigError):
+    """The repository of the configuration does not answer, now."""
+
+    may_pass = True
+
+
 class ExperimentError(JetstreamError):
     """An experiment's record cannot be read, or the source of records cannot be reached."""
 
 
+class UnreachableExperimentsError(ExperimentError):
+    """The source of experiments' records does not answer, now."""
+
+    may_pass = True
+
+
 class WarehouseError(JetstreamError):
     """The warehouse did not do what was asked. Transient unless a subclass says otherwise."""
+
+    may_pass = True
 
 
 class QueryError(WarehouseError):
@@ -49,6 +70,8 @@ class QueryError(WarehouseError):
         problem: The warehouse's own message, made short: what is missing or wrong.
         sql: The statement in the warehouse's dialect, for a person to read.
     """
+
+    may_pass = False
 
     def __init__(self, problem: str, sql: str = "") -> None:
         self.problem = problem

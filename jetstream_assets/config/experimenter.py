@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from jetstream_assets.config.schema.base import Day
 from jetstream_assets.config.wording import all_problems, shown
-from jetstream_assets.errors import ExperimentError
+from jetstream_assets.errors import ExperimentError, UnreachableExperimentsError
 from jetstream_assets.experiments.experiment import Branch
 from jetstream_assets.experiments.record import ExperimentRecord
 
@@ -101,13 +101,15 @@ def _fetch(url: str, timeout_seconds: float, first_wait_seconds: float) -> bytes
                 return response.raise_for_status().content
     except httpx.HTTPStatusError as error:
         status = error.response.status_code
-        raise ExperimentError(f"{url}: the server answered with status {status}.") from error
+        kind = UnreachableExperimentsError if _is_transient(error) else ExperimentError
+        raise kind(f"{url}: the server answered with status {status}.") from error
     except httpx.TimeoutException as error:
-        raise ExperimentError(
+        raise UnreachableExperimentsError(
             f"{url}: no answer within {timeout_seconds:g} seconds, {_TRIES} times."
         ) from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ExperimentError(f"{url}: the experiments cannot be fetched: {error}.") from error
+        kind = UnreachableExperimentsError if _is_transient(error) else ExperimentError
+        raise kind(f"{url}: the experiments cannot be fetched: {error}.") from error
     raise AssertionError("a retry context either returns or raises")
 
 

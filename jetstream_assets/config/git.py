@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jetstream_assets.config.git_access import Access, access_to, redacted
-from jetstream_assets.errors import ConfigError
+from jetstream_assets.errors import ConfigError, UnreachableConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -206,13 +206,15 @@ def _git(
         raise ConfigError(location, "", "git is not installed.", "Install it.") from error
     except subprocess.TimeoutExpired as error:
         # Its text has the whole command; nothing of it is shown.
-        raise ConfigError(
+        raise UnreachableConfigError(
             location, "", f"git {arguments[0]} took more than {allowed:.0f} seconds."
         ) from error
     if done.returncode != 0:
         said = _last_line(done.stderr)
         told = access.without_secrets(said) if access is not None else said
-        raise ConfigError(location, "", f"git {arguments[0]} failed: {told}")
+        # What asks a remote repository may succeed later.
+        kind = ConfigError if access is None else UnreachableConfigError
+        raise kind(location, "", f"git {arguments[0]} failed: {told}")
     return done.stdout
 
 

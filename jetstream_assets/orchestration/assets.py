@@ -23,6 +23,7 @@ from dagster import (
 )
 
 from jetstream_assets.orchestration import run_tags
+from jetstream_assets.orchestration.attempts import retry_only_what_may_pass
 from jetstream_assets.orchestration.checks import (
     check_results,
     check_specs,
@@ -45,6 +46,7 @@ from jetstream_assets.orchestration.metadata import (
 from jetstream_assets.orchestration.partitions import BACKFILL, Cell, cells
 from jetstream_assets.orchestration.plan_store import Plans
 from jetstream_assets.orchestration.resources import (
+    WAREHOUSE_POOL,
     ChecksResource,
     DocumentsResource,
     InputsResource,
@@ -81,7 +83,11 @@ def _cell_asset(
 ) -> Callable[[Callable[..., Any]], AssetsDefinition]:
     """An asset of the corridor: in the shared partition space, all asked dates in one run."""
     decorator = asset(
-        partitions_def=partitions, backfill_policy=BACKFILL, group_name="analysis", **options
+        partitions_def=partitions,
+        backfill_policy=BACKFILL,
+        group_name="analysis",
+        hooks={retry_only_what_may_pass},
+        **options,
     )
     return cast("Callable[[Callable[..., Any]], AssetsDefinition]", decorator)
 
@@ -117,7 +123,13 @@ def _analysis_plan(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
 
 
 def _enrollments(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
-    @_cell_asset(partitions, ins=PLANS, kinds={"table"}, check_specs=check_specs("enrollments"))
+    @_cell_asset(
+        partitions,
+        ins=PLANS,
+        kinds={"table"},
+        check_specs=check_specs("enrollments"),
+        pool=WAREHOUSE_POOL,
+    )
     def enrollments(
         context: AssetExecutionContext,
         plans: Plans,
@@ -145,6 +157,7 @@ def _daily_aggregates(partitions: PartitionsDefinition[str]) -> AssetsDefinition
         deps=[AssetKey("enrollments")],
         kinds={"table"},
         check_specs=check_specs("daily_aggregates"),
+        pool=WAREHOUSE_POOL,
     )
     def daily_aggregates(
         context: AssetExecutionContext,
@@ -178,6 +191,7 @@ def _metrics(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
         deps=[AssetKey("daily_aggregates")],
         kinds={"table"},
         check_specs=check_specs("metrics"),
+        pool=WAREHOUSE_POOL,
     )
     def metrics(
         context: AssetExecutionContext,

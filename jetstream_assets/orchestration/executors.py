@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 @executor(
     name="dask",
     requirements=multiple_process_executor_requirements(),
-    config_schema={"workers": Field(int, default_value=1, description="Worker processes.")},
+    config_schema={
+        "workers": Field(
+            int,
+            default_value=0,
+            description="Worker processes at most; 0: as many as cores are granted to the run.",
+        )
+    },
 )
 def dask_executor(init_context: InitExecutorContext) -> "LocalDaskExecutor":
     """dagster-dask's executor on a cluster of worker processes that lives as long as the run.

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from jetstream_assets.report.store import DocumentStore
     from jetstream_assets.warehouse.base import Warehouse
 
+# The pool of the steps whose queries weigh on the warehouse; its limit is in dagster.yaml.
+WAREHOUSE_POOL = "warehouse"
+
 
 class WarehouseResource(ConfigurableResource):  # type: ignore[type-arg]  # yields itself
     """The embedded warehouse: DuckDB over a folder of Parquet.

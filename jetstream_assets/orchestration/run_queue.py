@@ -1,34 +1,107 @@
-"""Every run says whose it is, so that the queue starts at most one run an experiment at once.
+"""The queue of the instance: one run an experiment at once, and a pause before each new attempt.
 
-Belongs here: the queue of the instance. Does not: limits (`dagster.yaml`), runs from a command line
+Belongs here: which runs wait in the queue, and until when. Does not: the limits' and the pauses'
+numbers (`dagster.yaml`), which failures are tried again (`attempts`), runs from a command line
 (`launch`).
 
 A run of one cell carries its experiment as a partition's tag. The run of a backfill has only the
-first and the last key of its range; without this tag it would run beside others of its experiment.
-Dates of an experiment share what they compute: side by side they are right, but compute it twice.
+first and the last key of its range; without a tag of its own it would run beside others of its
+experiment. Dates of an experiment share what they compute: side by side they are right, but compute
+it twice.
+
+Dagster retries a failed run at once. Here a retry is tagged with the time before which it is not
+started, and the queue's daemon, which asks for the limits each time it looks for runs to start, is
+told of a limit of none for each such time that is still to come.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self, cast
 
-from dagster import DagsterRun
+from dagster import Array, DagsterRun, DagsterRunStatus, Field, IntSource, RunsFilter
+from dagster._config.config_schema import UserConfigSchema
 from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
+from dagster._core.run_coordinator.queued_run_coordinator import RunQueueConfig
+from dagster._core.storage.tags import RETRY_NUMBER_TAG
+from dagster._serdes import ConfigurableClassData
 
 from jetstream_assets.orchestration import run_tags
 from jetstream_assets.orchestration.partitions import EXPERIMENT
 
 _CELL = f"dagster/partition/{EXPERIMENT}"
+_PAUSES = "pauses_seconds"
+_DEFAULT_PAUSES = [60, 300]
 
 
 class ExperimentRunCoordinator(QueuedRunCoordinator):
-    """Dagster's queue; a run of one experiment is tagged with it before it is queued."""
+    """Dagster's queue; runs are tagged with their experiment, and retries wait for a while.
+
+    Args:
+        pauses_seconds: Seconds before the second attempt, the third, and so on; the last one holds
+            for all attempts after it. None: attempts follow each other at once.
+        queue: What Dagster's own queue takes.
+    """
+
+    def __init__(
+        self,
+        pauses_seconds: Sequence[int] = (),
+        **queue: Any,  # noqa: ANN401  # passed on to Dagster, which checks them
+    ) -> None:
+        super().__init__(**queue)
+        self.pauses_seconds = tuple(pauses_seconds)
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """What ``dagster.yaml`` may say: Dagster's own keys and the pauses."""
+        told = "Seconds before the second attempt of a run, the third, ..."
+        pauses = Field(Array(IntSource), default_value=_DEFAULT_PAUSES, description=told)
+        return {**cast("dict[str, Field]", super().config_type()), _PAUSES: pauses}
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]
+    ) -> Self:
+        """The queue that ``dagster.yaml`` describes."""
+        return cls(inst_data=inst_data, **config_value)
 
     def submit_run(self, context: SubmitRunContext) -> DagsterRun:
         """Tag the run and queue it."""
         run = context.dagster_run
-        slug = experiment_of(run.tags)
-        if slug:
-            self._instance.add_run_tags(run.run_id, {run_tags.EXPERIMENT: slug})
+        tags = new_tags(run.tags, datetime.now(UTC), self.pauses_seconds)
+        if tags:
+            self._instance.add_run_tags(run.run_id, tags)
         return super().submit_run(context)
+
+    def get_run_queue_config(self) -> RunQueueConfig:
+        """The limits of this moment: those of ``dagster.yaml``, and none of what has to wait."""
+        told = super().get_run_queue_config()
+        limits = [*told.tag_concurrency_limits, *self._pauses(datetime.now(UTC))]
+        return told._replace(tag_concurrency_limits=limits)
+
+    def _pauses(self, now: datetime) -> Iterator[dict[str, object]]:
+        if not self.has_instance:
+            return
+        queued = self._instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.QUEUED]))
+        for text in sorted({run.tags.get(run_tags.NOT_BEFORE, "") for run in queued}):
+            if text and datetime.fromisoformat(text) > now:
+                yield {"key": run_tags.NOT_BEFORE, "value": text, "limit": 0}
+
+
+def new_tags(found: Mapping[str, str], now: datetime, pauses: Sequence[int]) -> dict[str, str]:
+    """The tags that a run gets when it is queued.
+
+    Args:
+        found: The tags that it has.
+        now: The time at which it is queued.
+        pauses: Seconds before the second attempt, the third, and so on.
+    """
+    slug, retry = experiment_of(found), found.get(RETRY_NUMBER_TAG)
+    tags = {run_tags.EXPERIMENT: slug} if slug else {}
+    if retry is not None and pauses:
+        pause = pauses[min(int(retry), len(pauses)) - 1]
+        until = now + timedelta(seconds=pause)
+        tags[run_tags.NOT_BEFORE] = until.isoformat(timespec="seconds")
+    return tags
 
 
 def experiment_of(found: Mapping[str, str]) -> str:

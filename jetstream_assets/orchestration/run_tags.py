@@ -12,6 +12,8 @@ DAILY = "jetstream/daily"
 # The commit of the configuration that the run is to use, and what of it changed.
 COMMIT = "jetstream/configuration-commit"
 CHANGE = "jetstream/configuration-change"
+# The time (UTC) before which a new attempt of a failed run is not started.
+NOT_BEFORE = "jetstream/not-before"
 
 # Dagster's.
 RANGE_START = "dagster/asset_partition_range_start"

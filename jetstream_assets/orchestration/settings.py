@@ -5,7 +5,6 @@ environment variables or given by the command line. Does not: anything about one
 is in its configuration file.
 """
 
-import os
 from datetime import date, time
 from enum import StrEnum
 from pathlib import Path
@@ -102,9 +101,10 @@ class Settings(BaseSettings):
         "disk. Default: half of the machine's or the container's.",
     )
     workers: int = Field(
-        default_factory=lambda: os.cpu_count() or 1,
-        ge=1,
-        description="Worker processes of the Dask executor; default: one a core.",
+        default=0,
+        ge=0,
+        description="Worker processes of the Dask executor at most; 0: as many as cores are "
+        "granted to the run, by its container or its affinity.",
     )
 
     blocking_checks: str = Field(

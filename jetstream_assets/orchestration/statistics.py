@@ -26,11 +26,13 @@ from dagster import (
 )
 
 from jetstream_assets.experiments.checks import Check
+from jetstream_assets.orchestration.attempts import retry_only_what_may_pass
 from jetstream_assets.orchestration.checks import check_results, check_specs
 from jetstream_assets.orchestration.metadata import statistics_metadata
 from jetstream_assets.orchestration.partitions import BACKFILL, Cell
 from jetstream_assets.orchestration.plan_store import Plans
 from jetstream_assets.orchestration.resources import (
+    WAREHOUSE_POOL,
     ChecksResource,
     OptionsResource,
     WarehouseResource,
@@ -56,6 +58,7 @@ def statistics_asset(partitions: PartitionsDefinition[str], shards: int) -> Asse
         group_name="analysis",
         kinds={"table"},
         check_specs=check_specs("statistics"),
+        hooks={retry_only_what_may_pass},
     )
     def statistics(plans: Any, metrics: Any) -> Any:  # noqa: ANN401  # wiring, not values
         """Estimates and comparisons for every window, basis, segment, metric and branch."""
@@ -67,7 +70,11 @@ def statistics_asset(partitions: PartitionsDefinition[str], shards: int) -> Asse
 
 
 def _shard(index: int, count: int) -> OpDefinition:
-    @op(name=f"shard_{index}", ins={"plans": In(), "metrics": In(Nothing)})
+    @op(
+        name=f"shard_{index}",
+        ins={"plans": In(), "metrics": In(Nothing)},
+        pool=WAREHOUSE_POOL,
+    )
     def shard(plans: Plans, warehouse: WarehouseResource, options: OptionsResource) -> list[Any]:
         """For each cell one shard's rows, or None, and the queries that gave them."""
         from jetstream_assets.analysis.observed import ObservedWarehouse  # noqa: PLC0415

@@ -26,6 +26,8 @@ _LONGEST_PART = 200
 class DocumentStoreError(JetstreamError):
     """A document cannot be named, read or stored: the message says which and why."""
 
+    may_pass = True
+
 
 class PublishResult(StrEnum):
     """What publishing did to the document of that name."""

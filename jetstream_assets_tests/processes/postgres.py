@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import yaml  # type: ignore[import-untyped]  # it has no types
+import yaml
 
 from jetstream_assets_tests.ui.services import ROOT
 

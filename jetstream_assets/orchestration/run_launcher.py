@@ -1,0 +1,102 @@
+"""Runs as processes of a code server, watched: one that vanished is found, failed and retried.
+
+Belongs here: whether a run's process is still there. Does not: what follows when it is not (run
+monitoring and retries, `dagster.yaml`).
+
+A code server notices when a run's process dies. Dagster's launcher does not notice when the code
+server dies, too, as when a machine or a container restarts; such a run would count as started
+for ever, and no other of its experiment would start.
+"""
+
+import json
+from typing import Any, NamedTuple
+
+import stamina
+from dagster import DagsterEventType, DagsterRun
+from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
+from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._grpc.client import DagsterGrpcClient
+from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
+from dagster._serdes import deserialize_value
+
+_HERE = {"localhost", "127.0.0.1", "::1"}
+_STARTED = "Started process for run"
+_ANSWER_SECONDS = 10
+# How often a code server on another machine is asked, whose runs cannot be looked for here.
+_TRIES = 4
+# A process that was started after the run's first event has got the number of one that ended.
+_CLOCK_SECONDS = 5.0
+
+
+class _Started(NamedTuple):
+    """The process of a run: its number and when it told of itself, in seconds of Unix time."""
+
+    pid: int
+    told: float
+
+
+class WatchedRunLauncher(DefaultRunLauncher):
+    """Dagster's launcher of processes, with an answer to run monitoring's question."""
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """Run monitoring may ask."""
+        return True
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """Whether the process of a started run is there.
+
+        The code server knows its own runs. One that was restarted knows none of the runs that
+        outlived its predecessor, so the process itself is looked for where it is on this machine.
+        """
+        server = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
+        is_here = "socket" in server or server.get("host") in _HERE
+        if _is_run_by(server, run.run_id, 1 if is_here else _TRIES):
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        started = self._started(run.run_id)
+        if is_here and started is not None and _is_alive(started):
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        process = "its process" if started is None else f"its process (pid: {started.pid})"
+        return CheckRunHealthResult(
+            WorkerStatus.NOT_FOUND, f"The code server does not know the run, and {process} is gone."
+        )
+
+    def _started(self, run_id: str) -> _Started | None:
+        for entry in self._instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT):
+            event = entry.get_dagster_event()
+            pid = event.engine_event_data.metadata.get("pid")
+            if pid is not None and (event.message or "").startswith(_STARTED):
+                return _Started(int(str(pid.value)), entry.timestamp)
+        return None
+
+
+def _is_run_by(server: dict[str, Any], run_id: str, tries: int) -> bool:
+    """Whether the code server that started a run says that it still runs; no when it is silent."""
+    if not server:
+        return False
+    client = DagsterGrpcClient(
+        port=server.get("port"),
+        socket=server.get("socket"),
+        host=server.get("host", "localhost"),
+        use_ssl=bool(server.get("use_ssl", False)),
+    )
+    request = CanCancelExecutionRequest(run_id=run_id)
+    try:
+        for attempt in stamina.retry_context(on=Exception, attempts=tries, wait_initial=2.0):
+            with attempt:
+                answer = client.can_cancel_execution(request, timeout=_ANSWER_SECONDS)
+                return bool(deserialize_value(answer, CanCancelExecutionResult).can_cancel)
+    except Exception:  # noqa: BLE001  # whatever keeps it from answering
+        return False
+    raise AssertionError("a retry context either returns or raises")
+
+
+def _is_alive(started: _Started) -> bool:
+    import psutil  # noqa: PLC0415  # only the daemon needs it
+
+    try:
+        process = psutil.Process(started.pid)
+        is_same = process.create_time() <= started.told + _CLOCK_SECONDS
+        return bool(is_same and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
