@@ -10,7 +10,7 @@ from jetstream_assets.orchestration.partitions import cell_partitions
 from jetstream_assets.orchestration.plan_store import PlansIOManager
 from jetstream_assets.orchestration.resources import resources
 from jetstream_assets.orchestration.schedules import daily_schedule, waiting_sensor
-from jetstream_assets.orchestration.settings import Settings
+from jetstream_assets.orchestration.settings import Settings, read_settings
 
 
 def build_definitions(settings: Settings) -> Definitions:
@@ -31,4 +31,4 @@ def resolved_analysis(settings_json: str) -> JobDefinition:
     return build_definitions(settings).resolve_job_def(ANALYSIS)
 
 
-defs = build_definitions(Settings())
+defs = build_definitions(read_settings())

@@ -81,3 +81,7 @@ class QueryError(WarehouseError):
 
 class CheckError(JetstreamError):
     """A check that blocks the export has failed, so nothing was exported."""
+
+
+class SettingsError(JetstreamError):
+    """A setting of the environment cannot be used; the message says what was allowed."""

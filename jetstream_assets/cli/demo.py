@@ -14,7 +14,7 @@ from jetstream_assets.cli.console import EXIT_INCOMPLETE, console, progress, rea
 from jetstream_assets.cli.run import analyse
 from jetstream_assets.config.planning import open_planner
 from jetstream_assets.orchestration.request import cells_of_all_dates
-from jetstream_assets.orchestration.settings import Executor, Settings
+from jetstream_assets.orchestration.settings import Executor, Settings, read_settings
 from jetstream_assets.simulation.demo import DEMO_LAST_DATE, DEMO_SLUG, write_demo
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def demo(
     """Generate demo telemetry, analyse the demo experiments, and say where the results are."""
     with readable_errors():
         written = _generate(folder)
-        settings = Settings(
+        settings = read_settings(
             configuration=str(written.configuration),
             experiments=str(written.experiments),
             warehouse=written.warehouse,

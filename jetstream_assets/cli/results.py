@@ -12,7 +12,7 @@ from sqlglot import exp
 from jetstream_assets.cli.console import EXIT_USAGE, console, errors, readable_errors
 from jetstream_assets.experiments.windows import Period
 from jetstream_assets.orchestration.resources import WarehouseResource
-from jetstream_assets.orchestration.settings import Settings
+from jetstream_assets.orchestration.settings import read_settings
 from jetstream_assets.report.terminal import statistics_table
 from jetstream_assets.warehouse.tables import DEFAULT_DATASET, ResultTable, all_slices
 
@@ -39,9 +39,9 @@ def results(
     dataset: Annotated[str, typer.Option(help="Dataset of the results.")] = DEFAULT_DATASET,
 ) -> None:
     """Show the statistics of an experiment: the newest window of each period."""
-    root = warehouse or Settings().warehouse
     wanted = _period(period)
     with readable_errors():
+        root = warehouse or read_settings().warehouse
         tables = WarehouseResource(root=str(root)).open()
         if not tables.slices(ResultTable.STATISTICS, slug, dataset):
             errors.print(f"There are no statistics of {slug!r} in {root}. Run it first.")

@@ -20,7 +20,7 @@ from jetstream_assets.orchestration.launch import RunOutcome, open_instance, run
 from jetstream_assets.orchestration.plan_store import find_plan
 from jetstream_assets.orchestration.request import Request
 from jetstream_assets.orchestration.resources import DocumentsResource, WarehouseResource
-from jetstream_assets.orchestration.settings import Executor, Settings
+from jetstream_assets.orchestration.settings import Executor, Settings, read_settings
 from jetstream_assets.report.cells import CellOutcome
 from jetstream_assets.report.outcomes import cell_outcome
 from jetstream_assets.report.terminal import outcome_table
@@ -73,18 +73,18 @@ def run(
     Exits with 0 when every asked cell has results or a stored reason, with 1 when one has neither,
     and with 2 when the request itself is wrong.
     """
-    settings = Settings(
-        configuration=config,
-        configuration_ref=ref,
-        experiments=experiments,
-        warehouse=warehouse,
-        output=output,
-        strict=strict,
-        executor=executor,
-        lookback=lookback,
-        full=full,
-    )
     with readable_errors():
+        settings = read_settings(
+            configuration=config,
+            configuration_ref=ref,
+            experiments=experiments,
+            warehouse=warehouse,
+            output=output,
+            strict=strict,
+            executor=executor,
+            lookback=lookback,
+            full=full,
+        )
         if not warehouse.is_dir():
             raise WarehouseError(f"There is no folder {warehouse}. Check --warehouse.")
         planner = open_planner(experiments, config, ref=ref, strict=strict)
@@ -118,8 +118,8 @@ def _including(settings: Settings, cells: "Sequence[Cell]") -> Settings:
 
 
 def _run(settings: Settings, cells: "Sequence[Cell]", *, verbose: bool) -> list[RunOutcome]:
-    # Plan, enrollments, daily aggregates, metrics, the shards, their storing, export.
-    steps = 6 + settings.shards
+    # Plan, enrollments, daily aggregates, metrics, the shards, their storing, status, export.
+    steps = 7 + settings.shards
     with _instance(settings) as instance, progress() as bar:
         total = steps * len({cell.slug for cell in cells})
         task = bar.add_task("starting", total=total)

@@ -8,10 +8,12 @@ is in its configuration file.
 from datetime import date, time
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from jetstream_assets.errors import SettingsError
 from jetstream_assets.experiments.checks import Check
 
 
@@ -149,6 +151,23 @@ class Settings(BaseSettings):
             if Path(location := getattr(self, name)).exists()
         }
         return self.model_copy(update=paths | local)
+
+
+def read_settings(**given: Any) -> Settings:  # noqa: ANN401  # pydantic checks them
+    """The settings of the environment; what is given goes before it.
+
+    Raises:
+        SettingsError: A value is not allowed; all such values are told.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        told = [
+            f"JETSTREAM_{str(problem['loc'][0]).upper()} is {problem['input']!r}: "
+            + problem["msg"].removeprefix("Value error, ")
+            for problem in error.errors(include_url=False)
+        ]
+        raise SettingsError(". ".join(told) + ".") from None
 
 
 def _listed(names: str) -> list[str]:

@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from jetstream_assets_tests.orchestration.conftest import laboratory, world
+from jetstream_assets_tests.orchestration.conftest import computed, first_run, laboratory, world
 
-__all__ = ["laboratory", "world"]
+__all__ = ["computed", "first_run", "laboratory", "world"]
