@@ -33,6 +33,8 @@ from jetstream_assets_tests.orchestration.laboratory import (
     DEFINITIONS,
     END,
     EXPERIMENT,
+    FIRST_WEEK,
+    Laboratory,
 )
 
 if TYPE_CHECKING:
@@ -386,6 +388,26 @@ def test_a_marked_commit_is_accepted_and_asks_for_nothing(watched: Watched) -> N
         tick.skip_message
     )
     assert watched.accepted()["commit"] == commit
+
+
+def test_results_that_a_marked_commit_changes_are_stale(
+    watched: Watched, computed: Laboratory
+) -> None:
+    shutil.copytree(computed.settings.warehouse, watched.root / "warehouse")
+    stored = Laboratory(watched.root)
+    watched.look()
+    weekly = CONFIGURATION.replace(
+        'weekly = ["active_hours", "searches"]', 'weekly = ["active_hours"]', 1
+    )
+    commit = watched.change({OWN: weekly}, f"Ask for less {MARKER}")
+    before = stored.rows("result_status", "status = 'ok'")
+    assert not watched.look().run_requests
+    stale = stored.rows("result_status", "status = 'stale'")
+    # The day before has the daily window alone, of which nothing changed.
+    assert {row["date"] for row in stale} == {FIRST_WEEK}
+    assert len(stale) == len([row for row in before if row["date"] == FIRST_WEEK])
+    assert {row["exception_type"] for row in stale} == {"NotRerunException"}
+    assert all(f"{MARKER} is in {commit[:12]}" in row["reason"] for row in stale)
 
 
 def test_of_several_commits_only_the_marked_ones_ask_for_nothing(watched: Watched) -> None:
