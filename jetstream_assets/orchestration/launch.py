@@ -121,12 +121,12 @@ def _errors(result: JobExecutionResult) -> list[str]:
     """A sentence for each step that failed; for the run where it failed without one."""
     failed = [event for event in result.all_events if event.is_step_failure]
     if failed:
-        return [f"{e.step_key}: {_sentence(e.step_failure_data.error)}" for e in failed]
+        return [f"{e.step_key}: {sentence(e.step_failure_data.error)}" for e in failed]
     stopped = [event for event in result.all_events if event.is_job_failure]
-    return [_sentence(event.job_failure_data.error) for event in stopped]
+    return [sentence(event.job_failure_data.error) for event in stopped]
 
 
-def _sentence(error: SerializableErrorInfo | None) -> str:
+def sentence(error: SerializableErrorInfo | None) -> str:
     """What our code raised, without Dagster's wrapping and without the class of our own errors."""
     if error is None:
         return "no reason was given"
