@@ -155,9 +155,10 @@ def _first_look(watch: Watch, why: str, number: int = 0) -> Look:
 
     records = read_experiments(watch.experiments)
     new = open_configuration(watch.source.location, ref=watch.source.ref)
-    planner = _planner(watch, records, new, find_accepted(watch.store, watch.source))
+    before = find_accepted(watch.store, watch.source)
+    planner = _planner(watch, records, new, before)
     broken = _broken(planner, _slugs(watch, records, frozenset()))
-    seen = _accept(watch, new, broken, number)
+    seen = _accept(watch, before, new, broken, number)
     summary = f"{why}: accepted {state(new.commit)} without asking for results."
     told = tuple(_told_problems(new, broken))
     return Look(seen, summary, told, broken=broken, problems=new.problems)
@@ -192,7 +193,7 @@ def _next_look(watch: Watch, seen: Seen, old: ConfigurationRepository) -> Look:
         *_told_problems(new, broken),
     ]
     summary = _summary(before.commit, new.commit, len(changes), affected)
-    accepted = _accept(watch, new, broken, seen.number + 1)
+    accepted = _accept(watch, before, new, broken, seen.number + 1)
     return Look(accepted, summary, tuple(told), affected, broken, new.problems, unfollowed)
 
 
@@ -283,17 +284,16 @@ def _broken(planner: Planner, slugs: list[str]) -> tuple[BrokenConfiguration, ..
 
 def _accept(
     watch: Watch,
+    before: AcceptedConfiguration | None,
     new: ConfigurationRepository,
     broken: tuple[BrokenConfiguration, ...],
     number: int,
 ) -> Seen:
     """Publish the commit: first what it says, then that it is accepted."""
     publish_snapshot(watch.store, new)
-    accepted = AcceptedConfiguration(
-        source=watch.source.name,
-        commit=new.commit,
-        last_good={found.slug: found.last_good for found in broken if found.last_good},
-    )
+    last_good = {found.slug: found.last_good for found in broken if found.last_good}
+    former = before or AcceptedConfiguration(source=watch.source.name, commit=new.commit)
+    accepted = former.followed_by(new.commit, last_good)
     publish_accepted(watch.store, accepted)
     return Seen(accepted=accepted, number=number)
 

@@ -21,6 +21,7 @@ from dagster import (
     execute_job,
 )
 from dagster_shared.error import SerializableErrorInfo
+from sqlalchemy.exc import OperationalError
 
 from jetstream_assets.errors import JetstreamError
 from jetstream_assets.orchestration import run_tags
@@ -146,7 +147,12 @@ def _followed(
     def follow() -> None:
         seen: set[str] = set()
         while not stopped.wait(_POLL_SECONDS):
-            for step in _finished_steps(instance, request) - seen:
+            try:
+                finished = _finished_steps(instance, request)
+            except OperationalError:
+                # SQLite is being written to by the run itself; the next look tells the same.
+                continue
+            for step in finished - seen:
                 seen.add(step)
                 on_step(step)
 

@@ -179,6 +179,7 @@ def test_the_first_tick_accepts_the_head_and_asks_for_nothing(watched: Watched) 
         "source": watched.settings.configuration,
         "commit": head,
         "last_good": {},
+        "superseded": [],
     }
     assert verdict(tick).passed
     again = watched.look()
@@ -285,11 +286,12 @@ def test_a_commit_that_comes_back_asks_again(watched: Watched) -> None:
     watched.look()
     second = watched.change({OWN: CONFIGURATION.replace("bootstrap_mean", "binomial")})
     keys = []
-    for commit in (second, first, second):
+    for commit, superseded in ((second, [first]), (first, [second]), (second, [first])):
         watched.git("-C", str(watched.author), "branch", "--force", "back", commit)
         watched.git("-C", str(watched.author), "push", "-qf", str(watched.remote), "back:main")
         (request,) = watched.look().run_requests or []
         keys.append(request.run_key)
+        assert watched.accepted()["superseded"] == superseded
     assert len(set(keys)) == 3
 
 
@@ -375,6 +377,11 @@ def test_an_unreachable_remote_is_told_and_tried_again(watched: Watched) -> None
     assert "git ls-remote failed: fatal:" in str(tick.skip_message)
     assert watched.cursor == before
     (watched.root / "away").rename(watched.remote)
+    records = watched.root / "experiments.json"
+    records.rename(watched.root / "away.json")
+    assert str(records) in str(watched.look().skip_message)
+    assert watched.cursor == before
+    (watched.root / "away.json").rename(records)
     assert slugs(watched.look()) == [SLUG]
 
 
