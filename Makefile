@@ -7,7 +7,7 @@ export DAGSTER_HOME := $(STATE)/dagster_home
 DEMO := $(STATE)/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick dev lint bench bench-statistics bench-incremental clean
+.PHONY: help demo test test-quick dev lint bench bench-statistics bench-incremental bench-orchestration clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,7 +19,7 @@ help:  ## list the commands
 	  { echo "Python 3.11 or newer is needed; found $$($(BIN)/python -V). Set PYTHON=python3.12, say." >&2; \
 	    rm -rf .venv; exit 1; }
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv sync --frozen --inexact --active --no-python-downloads --quiet
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv sync --frozen --inexact --active --no-python-downloads --compile-bytecode --quiet
 	@touch $@
 
 $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
@@ -53,6 +53,9 @@ bench-statistics: .venv/.synced  ## the statistics side by side with mozanalysis
 
 bench-incremental: .venv/.synced  ## a 60-day experiment day by day and as one backfill, against single-window queries
 	@$(BIN)/python benchmarks/bench_incremental.py
+
+bench-orchestration: .venv/.synced  ## runs, ticks, backfills and the partitions page beyond the analysis itself
+	@$(BIN)/python benchmarks/bench_orchestration.py
 
 clean:  ## remove the environment, the demo and the local instance
 	@rm -rf .venv .jetstream

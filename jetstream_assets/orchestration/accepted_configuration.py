@@ -29,7 +29,6 @@ ACCEPTED = "configuration/accepted.json"
 SNAPSHOTS = "configuration/snapshots"
 # Runs that wait, are retried or are started again by hand find their snapshot for this long.
 DAYS_KEPT = 7
-_MOST_SUPERSEDED = 200
 
 # What names a state of the files: a hash of git's, or a digest where no commit has these files.
 _COMMIT = re.compile(r"(files:)?[0-9a-f]{7,64}")
@@ -61,9 +60,6 @@ class AcceptedConfiguration(BaseModel):
         commit: The commit.
         last_good: Experiment slug -> commit, for every experiment that cannot be resolved at
             ``commit`` and could be before.
-        superseded: Commits that were accepted before and are not now, the newest first. A run that
-            was requested for one of them, and waited or is tried again, uses ``commit``: it would
-            set back what a later run has computed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -71,21 +67,11 @@ class AcceptedConfiguration(BaseModel):
     source: str
     commit: str
     last_good: dict[str, str] = {}
-    superseded: tuple[str, ...] = ()
 
     @property
     def commits(self) -> frozenset[str]:
         """Every commit that is referred to."""
         return frozenset({self.commit, *self.last_good.values()})
-
-    def followed_by(self, commit: str, last_good: dict[str, str]) -> AcceptedConfiguration:
-        """What is accepted when another commit is."""
-        former = dict.fromkeys((self.commit, *self.superseded))
-        former.pop(commit, None)
-        superseded = tuple(former)[:_MOST_SUPERSEDED]
-        return AcceptedConfiguration(
-            source=self.source, commit=commit, last_good=last_good, superseded=superseded
-        )
 
 
 def publish_snapshot(store: DocumentStore, repository: ConfigurationRepository) -> None:
@@ -154,8 +140,8 @@ def open_accepted_planner(
         store: Where snapshots are kept.
         experiments: File or URL of the records.
         source: Where the configuration is.
-        commit: The commit to use, from its snapshot or else from the source; where it has been
-            superseded, the accepted one. None for what is at the source now.
+        commit: The commit to use, from its snapshot or else from the source; None for what is at
+            the source now.
 
     Raises:
         ExperimentError: The records cannot be reached or are not JSON.
@@ -166,13 +152,12 @@ def open_accepted_planner(
     from jetstream_assets.config.planning import Planner  # noqa: PLC0415
     from jetstream_assets.config.repository import open_configuration  # noqa: PLC0415
 
-    records, accepted = read_experiments(experiments), find_accepted(store, source)
+    records = read_experiments(experiments)
     if commit is None:
         repository = open_configuration(source.location, ref=source.ref)
     else:
-        is_superseded = accepted is not None and commit in accepted.superseded
-        wanted = accepted.commit if accepted is not None and is_superseded else commit
-        repository = _at_commit(store, source, wanted)
+        repository = _at_commit(store, source, commit)
+    accepted = find_accepted(store, source)
     earlier = last_good(store, accepted, repository.commit)
     return Planner(records, repository, source.strict, earlier)
 

@@ -19,7 +19,6 @@ from pydantic import BaseModel, ConfigDict
 from jetstream_assets.config.broken import BrokenConfiguration
 from jetstream_assets.config.change import ConfigurationChange
 from jetstream_assets.errors import ConfigError
-from jetstream_assets.experiments.configuration import AnalysisConfiguration
 from jetstream_assets.experiments.failures import Refusal
 from jetstream_assets.experiments.selection import select_records
 from jetstream_assets.orchestration.accepted_configuration import (
@@ -93,14 +92,6 @@ class AffectedExperiment:
 
 
 @dataclass(frozen=True)
-class UnfollowedChange:
-    """An experiment that a commit changes without being computed again, and a sentence why."""
-
-    configuration: AnalysisConfiguration
-    reason: str
-
-
-@dataclass(frozen=True)
 class Look:
     """What a look found.
 
@@ -111,7 +102,6 @@ class Look:
         affected: The experiments to compute again.
         broken: The experiments whose configuration cannot be used at the accepted commit.
         problems: The files that cannot be used at it.
-        unfollowed: The experiments that changed and are not to be computed again.
         is_news: Whether a commit was accepted.
     """
 
@@ -121,7 +111,6 @@ class Look:
     affected: tuple[AffectedExperiment, ...] = ()
     broken: tuple[BrokenConfiguration, ...] = ()
     problems: tuple[ConfigError, ...] = ()
-    unfollowed: tuple[UnfollowedChange, ...] = ()
     is_news: bool = True
 
 
@@ -155,10 +144,9 @@ def _first_look(watch: Watch, why: str, number: int = 0) -> Look:
 
     records = read_experiments(watch.experiments)
     new = open_configuration(watch.source.location, ref=watch.source.ref)
-    before = find_accepted(watch.store, watch.source)
-    planner = _planner(watch, records, new, before)
+    planner = _planner(watch, records, new, find_accepted(watch.store, watch.source))
     broken = _broken(planner, _slugs(watch, records, frozenset()))
-    seen = _accept(watch, before, new, broken, number)
+    seen = _accept(watch, new, broken, number)
     summary = f"{why}: accepted {state(new.commit)} without asking for results."
     told = tuple(_told_problems(new, broken))
     return Look(seen, summary, told, broken=broken, problems=new.problems)
@@ -179,12 +167,6 @@ def _next_look(watch: Watch, seen: Seen, old: ConfigurationRepository) -> Look:
     asked = _asked_for(watch, news, before, records, slugs)
     affected, left_out = _cells(watch, planner, [c for c in changes if c.slug in asked])
     broken = _broken(planner, slugs)
-    unfollowed = tuple(
-        UnfollowedChange(configuration, _told_marked(change, news.marked))
-        for change in changes
-        if change.slug not in asked
-        and not isinstance(configuration := planner.configuration(change.slug), Refusal)
-    )
     told = [
         *_told_files(files),
         *(f"{c.change.slug}: {'; '.join(c.change.what)}." for c in affected),
@@ -193,8 +175,8 @@ def _next_look(watch: Watch, seen: Seen, old: ConfigurationRepository) -> Look:
         *_told_problems(new, broken),
     ]
     summary = _summary(before.commit, new.commit, len(changes), affected)
-    accepted = _accept(watch, before, new, broken, seen.number + 1)
-    return Look(accepted, summary, tuple(told), affected, broken, new.problems, unfollowed)
+    accepted = _accept(watch, new, broken, seen.number + 1)
+    return Look(accepted, summary, tuple(told), affected, broken, new.problems)
 
 
 def _asked_for(
@@ -284,16 +266,17 @@ def _broken(planner: Planner, slugs: list[str]) -> tuple[BrokenConfiguration, ..
 
 def _accept(
     watch: Watch,
-    before: AcceptedConfiguration | None,
     new: ConfigurationRepository,
     broken: tuple[BrokenConfiguration, ...],
     number: int,
 ) -> Seen:
     """Publish the commit: first what it says, then that it is accepted."""
     publish_snapshot(watch.store, new)
-    last_good = {found.slug: found.last_good for found in broken if found.last_good}
-    former = before or AcceptedConfiguration(source=watch.source.name, commit=new.commit)
-    accepted = former.followed_by(new.commit, last_good)
+    accepted = AcceptedConfiguration(
+        source=watch.source.name,
+        commit=new.commit,
+        last_good={found.slug: found.last_good for found in broken if found.last_good},
+    )
     publish_accepted(watch.store, accepted)
     return Seen(accepted=accepted, number=number)
 

@@ -120,16 +120,45 @@ class Browser:
 
     def materialize(self, cell: Cell) -> None:
         """Launch a run of all assets for a cell through the graph's dialog."""
-        self.show_graph()
-        self.page.get_by_role("button", name="Materialize all").click()
-        dates = self.page.get_by_placeholder(re.compile(r"^ex: "))
-        dates.fill(cell.date.isoformat())
-        dates.press("Enter")
-        self.page.get_by_text("Select a partition or create one").click()
-        self.page.locator("span", has_text=_exactly(cell.slug)).click()
-        self.page.keyboard.press("Escape")
+        self._choose(cell.slug, cell.date.isoformat())
         self.page.get_by_role("button", name="Launch 1 run").click()
         expect(self.page.get_by_text("Launched run")).to_be_visible()
+
+    def backfill(self, slug: str, first: date, last: date) -> None:
+        """Launch a backfill of all assets for an experiment's dates through the graph's dialog."""
+        self._choose(slug, f"[{first}...{last}]")
+        self.page.get_by_role("button", name="Launch backfill").click()
+        expect(self.page.get_by_text("Created backfill")).to_be_visible()
+
+    def cancel_backfill(self, backfill: str) -> None:
+        """Cancel a backfill on its page, as its menu and the dialog ask for it."""
+        self._act_on_backfill(backfill, "Cancel backfill")
+        dialog = self.page.locator("[role=dialog][aria-modal=true]")
+        dialog.get_by_role("button", name="Cancel backfill").click()
+        expect(dialog).to_be_hidden()
+
+    def execute_backfill_again(self, backfill: str) -> None:
+        """Launch what a backfill was for once more, from its page."""
+        self._act_on_backfill(backfill, "Re-execute")
+        expect(self.page.get_by_text("Created backfill")).to_be_visible()
+
+    def _act_on_backfill(self, backfill: str, action: str) -> None:
+        self._open(f"runs/b/{backfill}")
+        expect(self.page.get_by_text("Partition selection")).to_be_visible()
+        # The menu's button shows an arrow and no text.
+        self.page.get_by_role("button").filter(has_not_text=re.compile(r"\w")).last.click()
+        self.page.get_by_text(action, exact=True).click()
+
+    def _choose(self, slug: str, dates: str) -> None:
+        """Open the graph's dialog and select an experiment and dates."""
+        self.show_graph()
+        self.page.get_by_role("button", name="Materialize all").click()
+        entry = self.page.get_by_placeholder(re.compile(r"^ex: "))
+        entry.fill(dates)
+        entry.press("Enter")
+        self.page.get_by_text("Select a partition or create one").click()
+        self.page.locator("span", has_text=_exactly(slug)).click()
+        self.page.keyboard.press("Escape")
 
     def text(self) -> str:
         """All text of the page."""
