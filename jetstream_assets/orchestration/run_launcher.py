@@ -9,6 +9,7 @@ for ever, and no other of its experiment would start.
 """
 
 import json
+import time
 from typing import Any, NamedTuple
 
 import stamina
@@ -17,13 +18,15 @@ from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, Wor
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._grpc.client import DagsterGrpcClient
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
-from dagster._serdes import deserialize_value
+from dagster._serdes import ConfigurableClassData, deserialize_value
 
 _HERE = {"localhost", "127.0.0.1", "::1"}
 _STARTED = "Started process for run"
 _ANSWER_SECONDS = 10
 # How often a code server on another machine is asked, whose runs cannot be looked for here.
 _TRIES = 4
+# How long a code server that is silent is waited for.
+_SERVER_SECONDS = 300.0
 # A process that was started after the run's first event has got the number of one that ended.
 _CLOCK_SECONDS = 5.0
 
@@ -38,6 +41,10 @@ class _Started(NamedTuple):
 class WatchedRunLauncher(DefaultRunLauncher):
     """Dagster's launcher of processes, with an answer to run monitoring's question."""
 
+    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(inst_data)
+        self._silent_since: dict[str, float] = {}
+
     @property
     def supports_check_run_worker_health(self) -> bool:
         """Run monitoring may ask."""
@@ -51,15 +58,27 @@ class WatchedRunLauncher(DefaultRunLauncher):
         """
         server = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
         is_here = "socket" in server or server.get("host") in _HERE
-        if _is_run_by(server, run.run_id, 1 if is_here else _TRIES):
+        known = _is_run_by(server, run.run_id, 1 if is_here else _TRIES)
+        if known:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         started = self._started(run.run_id)
         if is_here and started is not None and _is_alive(started):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
+        if known is None and self._waits_for_server(run.run_id):
+            return CheckRunHealthResult(WorkerStatus.RUNNING, "Its code server is silent.")
         process = "its process" if started is None else f"its process (pid: {started.pid})"
         return CheckRunHealthResult(
             WorkerStatus.NOT_FOUND, f"The code server does not know the run, and {process} is gone."
         )
+
+    def _waits_for_server(self, run_id: str) -> bool:
+        """Whether a run that is gone is not given up yet, since its code server may come back.
+
+        Dagster's daemon starts the next attempt as soon as the run has failed, and gives it up for
+        good where the code server does not answer.
+        """
+        now = time.monotonic()
+        return now - self._silent_since.setdefault(run_id, now) < _SERVER_SECONDS
 
     def _started(self, run_id: str) -> _Started | None:
         for entry in self._instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT):
@@ -70,8 +89,8 @@ class WatchedRunLauncher(DefaultRunLauncher):
         return None
 
 
-def _is_run_by(server: dict[str, Any], run_id: str, tries: int) -> bool:
-    """Whether the code server that started a run says that it still runs; no when it is silent."""
+def _is_run_by(server: dict[str, Any], run_id: str, tries: int) -> bool | None:
+    """Whether the code server that started a run says that it still runs; None: it is silent."""
     if not server:
         return False
     client = DagsterGrpcClient(
@@ -87,7 +106,7 @@ def _is_run_by(server: dict[str, Any], run_id: str, tries: int) -> bool:
                 answer = client.can_cancel_execution(request, timeout=_ANSWER_SECONDS)
                 return bool(deserialize_value(answer, CanCancelExecutionResult).can_cancel)
     except Exception:  # noqa: BLE001  # whatever keeps it from answering
-        return False
+        return None
     raise AssertionError("a retry context either returns or raises")
 
 

@@ -1,0 +1,139 @@
+"""Processes are killed in the middle of a run; without a human, its tables are as if none were.
+
+The kills are `kill -9` of real processes, and all that is done after them is what a supervisor
+does: to start a service again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from dagster import DagsterEventType
+from dagster._core.storage.tags import RETRY_NUMBER_TAG
+
+from jetstream_assets.orchestration import run_tags
+from jetstream_assets.orchestration.partitions import Cell
+from jetstream_assets_tests.orchestration.laboratory import (
+    EXPERIMENT,
+    FIRST_WEEK,
+    LAST_ENROLLMENT,
+    Laboratory,
+    days,
+)
+from jetstream_assets_tests.ui.services import wait_for
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from jetstream_assets_tests.processes.installation import Installation
+    from jetstream_assets_tests.ui.endpoint import Run
+
+pytestmark = pytest.mark.slow
+
+TABLES = ("enrollments", "preenrollment_metrics", "metrics", "statistics")
+LAST = FIRST_WEEK + timedelta(days=1)
+SECONDS = 300.0
+_PROCESS = "Started process for run"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    laboratory: Laboratory, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, bytes]]:
+    """The files of all tables when nothing is killed."""
+    alone = laboratory.copy(tmp_path_factory.mktemp("undisturbed") / "laboratory")
+    assert all(run.succeeded for run in alone.run(*days(LAST_ENROLLMENT, LAST)))
+    return {table: alone.files(table) for table in TABLES}
+
+
+def is_as_undisturbed(
+    laboratory: Laboratory, undisturbed: dict[str, dict[str, bytes]], dates: list[date]
+) -> bool:
+    """Whether every slice of these dates is there with the bytes that it has when undisturbed."""
+    names = {f"date={on}" for on in dates}
+    for table, files in undisturbed.items():
+        wanted = {path: of for path, of in files.items() if names & set(path.split("/"))}
+        found = laboratory.files(table)
+        if wanted != {path: found.get(path) for path in wanted}:
+            return False
+    return any(f"date={dates[-1]}" in path for path in undisturbed["statistics"])
+
+
+def backfill(installation: Installation, dates: list[date]) -> str:
+    endpoint = installation.endpoint
+    if EXPERIMENT.slug not in installation.instance.get_dynamic_partitions("experiment"):
+        endpoint.add_experiment(EXPERIMENT.slug)
+    return endpoint.backfill(endpoint.assets(), [Cell(EXPERIMENT.slug, on) for on in dates])
+
+
+def run_in_step(installation: Installation, asked: str, step: str) -> str:
+    """The run of a backfill when it has begun a step."""
+    instance = installation.instance
+    runs: list[Run] = []
+
+    def has_begun() -> bool:
+        runs[:] = installation.endpoint.runs(dagster__backfill=asked)
+        starts = {DagsterEventType.STEP_START}
+        return any(
+            entry.step_key == step
+            for run in runs
+            for entry in instance.all_logs(run.run_id, of_type=starts)
+        )
+
+    assert wait_for(has_begun, SECONDS), installation.complaint(f"{step} has not begun")
+    return runs[0].run_id
+
+
+def kill_worker(installation: Installation, run_id: str) -> None:
+    """``kill -9`` of the process that executes a run."""
+    events = installation.instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT)
+    (told,) = (e.get_dagster_event() for e in events if (e.message or "").startswith(_PROCESS))
+    os.kill(int(str(told.engine_event_data.metadata["pid"].value)), signal.SIGKILL)
+
+
+def attempts(installation: Installation, asked: str, number: int) -> list[Run]:
+    """The runs of a backfill when so many of them ended, first to last."""
+    found = installation.endpoint.finished_runs(number, SECONDS, dagster__backfill=asked)
+    return found[::-1]
+
+
+def assert_second_attempt_succeeds(installation: Installation, asked: str) -> None:
+    runs = attempts(installation, asked, 2)
+    statuses = [run.status for run in runs]
+    assert statuses == ["FAILURE", "SUCCESS"], installation.complaint(str(statuses))
+    tags = runs[1].tags
+    assert tags[RETRY_NUMBER_TAG] == "1"
+    record = installation.instance.get_run_record_by_id(runs[1].run_id)
+    assert record is not None
+    assert record.start_time is not None
+    started = datetime.fromtimestamp(record.start_time, UTC)
+    assert started >= datetime.fromisoformat(tags[run_tags.NOT_BEFORE])
+
+
+def test_a_run_whose_process_is_killed_is_tried_again_after_a_pause(
+    installation: Installation,
+    laboratory: Laboratory,
+    undisturbed: dict[str, dict[str, bytes]],
+) -> None:
+    asked = backfill(installation, [FIRST_WEEK])
+    kill_worker(installation, run_in_step(installation, asked, "daily_aggregates"))
+    assert_second_attempt_succeeds(installation, asked)
+    assert is_as_undisturbed(laboratory, undisturbed, [FIRST_WEEK])
+
+
+def test_a_run_that_dies_with_its_code_server_is_tried_again(
+    installation: Installation,
+    laboratory: Laboratory,
+    undisturbed: dict[str, dict[str, bytes]],
+) -> None:
+    asked = backfill(installation, [LAST])
+    run_id = run_in_step(installation, asked, "enrollments")
+    installation.code_server.kill()
+    kill_worker(installation, run_id)
+    installation.code_server.start()
+    assert_second_attempt_succeeds(installation, asked)
+    assert is_as_undisturbed(laboratory, undisturbed, [LAST])
