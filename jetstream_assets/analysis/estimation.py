@@ -153,7 +153,7 @@ class _Estimation:
         obstacle = self._obstacle(question, collection)
         if obstacle is not None:
             name = _output(question.summary)
-            return [question.failed(name, obstacle.reason, obstacle.exception_type)]
+            return [question.failed(name, obstacle.reason, obstacle.exception_type, obstacle.sql)]
         segments = (ALL_UNITS, *self.units.segments)
         scope = (segments.index(question.segment), question.analysis_basis.value)
         return REGISTRY[question.summary.statistic].rows(question, collection.of(scope))
@@ -166,7 +166,7 @@ class _Estimation:
             found = self.obstacles.of_segment(question.segment)
         error = collection.errors.get(summary)
         if found is None and error is not None:
-            found = Obstacle(error.problem, type(error).__name__)
+            found = Obstacle(error.problem, type(error).__name__, error.sql or None)
         return found
 
     def _obstacle_of_metrics(self, summary: Summary, basis: AnalysisBasis) -> Obstacle | None:

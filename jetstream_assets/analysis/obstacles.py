@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 class Obstacle:
     """A reason, and the name of the exception that it would be if it were raised.
 
-    There is no exception where nothing is wrong and the result is only to come.
+    There is no exception where nothing is wrong and the result is only to come. ``sql`` is the
+    statement that was refused, where it is stored nowhere else.
     """
 
     reason: str
     exception_type: str | None
+    sql: str | None = None
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,11 @@ class Judgement:
             reason = stored.failure or "no reason was stored"
             found = (sql for message, sql in statements.items() if reason.endswith(message))
             return ResultStatus(
-                stored.key, ResultState.FAILED, reason, stored.exception_type, next(found, None)
+                stored.key,
+                ResultState.FAILED,
+                reason,
+                stored.exception_type,
+                stored.sql or next(found, None),
             )
         if stored.insufficient:
             return ResultStatus(stored.key, ResultState.INSUFFICIENT_DATA, stored.shortage)

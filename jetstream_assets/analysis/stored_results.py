@@ -68,6 +68,7 @@ class StoredResult:
         whole: How many of these say it of the whole statistic, and not of a branch.
         failure: A reason of one that failed; the first in the alphabet.
         exception_type: Likewise.
+        sql: Likewise, of those whose own statement was refused.
         shortage: A reason of one with too few data, likewise.
     """
 
@@ -79,6 +80,7 @@ class StoredResult:
     whole: int
     failure: str | None
     exception_type: str | None
+    sql: str | None
     shortage: str | None
 
     @property
@@ -152,6 +154,7 @@ def _results_query(statistics: exp.Table) -> exp.Select:
         "whole": exp.CountIf(this=is_whole),
         "failure": _first("reason", is_failed),
         "exception_type": _first("exception_type", is_failed),
+        "sql": _first("sql", is_failed),
         "shortage": _first("reason", is_insufficient),
     }
     said = [exp.alias_(tree, name, quoted=True) for name, tree in columns.items()]

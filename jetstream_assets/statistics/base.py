@@ -67,6 +67,7 @@ class StatisticRow:
     status: Status = Status.OK
     reason: str | None = None
     exception_type: str | None = None
+    sql: str | None = None
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,10 @@ class Question:
         given = dict(self.summary.parameters)
         return bool(given.get(name, False))
 
-    def failed(self, statistic: str, reason: str, exception_type: str | None) -> StatisticRow:
-        """A row that says why a whole statistic has no result.
+    def failed(
+        self, statistic: str, reason: str, exception_type: str | None, sql: str | None = None
+    ) -> StatisticRow:
+        """A row that says why a whole statistic has no result, with the statement that failed.
 
         Without an exception nothing is wrong: the result is to come, and so is what follows from a
         covariate that is awaited.
@@ -137,6 +140,7 @@ class Question:
             status=status_without_result(kind),
             reason=reason,
             exception_type=kind,
+            sql=sql,
         )
 
 

@@ -128,6 +128,9 @@ STATISTICS_SCHEMA = pa.schema(
         pa.field("status", pa.string(), nullable=False),
         pa.field("reason", pa.string()),
         pa.field("exception_type", pa.string()),
+        # The statement that the warehouse refused when it was asked for this statistic alone; those
+        # of metrics stand in the failures of metrics.
+        pa.field("sql", pa.string()),
     ]
 )
 

@@ -358,6 +358,20 @@ def test_one_query_for_all_sums(tmp_path: Path) -> None:
     assert list(found.answers) == [moments, totals]
 
 
+def test_what_the_warehouse_refuses_goes_without_and_has_its_statement(tmp_path: Path) -> None:
+    laboratory = Laboratory.of(tmp_path, unit_table(["a"], {"spend": [1.0]}))
+    absent = Summary("absent", "sum")
+    wanted: dict[Summary, list[Need]] = {
+        ASKED: [Totals(SPEND)],
+        absent: [Totals(Value("absent"))],
+    }
+    found = collect(laboratory.warehouse, laboratory.rows(), wanted)
+    assert list(found.answers) == [Totals(SPEND)]
+    assert list(found.errors) == [absent]
+    assert "absent" in found.errors[absent].sql
+    assert "spend" not in found.errors[absent].sql
+
+
 def test_the_same_tree_is_bigquery(tmp_path: Path) -> None:
     rows = Laboratory.of(tmp_path, unit_table(["a"], {"spend": [1.0]})).rows(segments=("it's",))
     text = render_bigquery(summed_query(rows, [Moments(SPEND, 0.01)], GroupSizes(1, 1, 1)))
