@@ -137,3 +137,19 @@ def test_a_run_that_dies_with_its_code_server_is_tried_again(
     installation.code_server.start()
     assert_second_attempt_succeeds(installation, asked)
     assert is_as_undisturbed(laboratory, undisturbed, [LAST])
+
+
+def test_overlapping_backfills_outlive_a_killed_daemon(
+    installation: Installation,
+    laboratory: Laboratory,
+    undisturbed: dict[str, dict[str, bytes]],
+) -> None:
+    dates = days(LAST_ENROLLMENT, LAST_ENROLLMENT + timedelta(days=3))
+    first, second = backfill(installation, dates[:3]), backfill(installation, dates[1:])
+    run_in_step(installation, first, "enrollments")
+    installation.daemon.kill()
+    installation.daemon.start()
+    for asked in (first, second):
+        (run,) = attempts(installation, asked, 1)
+        assert run.status == "SUCCESS", installation.complaint(run.status)
+    assert is_as_undisturbed(laboratory, undisturbed, dates)
