@@ -7,6 +7,7 @@ Belongs here: which shard computes which summaries, and storing the whole. Does 
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -36,24 +37,40 @@ if TYPE_CHECKING:
     from jetstream_assets.experiments.plan import AnalysisPlan, PlannedWindow
     from jetstream_assets.warehouse.base import Provenance, Warehouse
 
+# Metrics, each counted once for all units and once for each segment, that are worth a query, a
+# process and a step of their own.
+_WORTH_A_SHARD = 16
 _STORED_ORDER = ("period", "window_index", *ROW_ORDER)
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One of ``count`` parts of a cell's statistics, numbered from 0."""
+    """One of ``count`` parts of a cell's statistics, numbered from 0.
+
+    A shard costs a query of its own, so little work is not cut: the first shards do it, and the
+    others have nothing.
+    """
 
     index: int
     count: int
 
-    def summaries(self, window: PlannedWindow) -> tuple[Summary, ...]:
-        """The summaries of a window that this shard computes: every count-th metric, from index.
+    def summaries(self, plan: AnalysisPlan, window: PlannedWindow) -> tuple[Summary, ...]:
+        """The summaries of a window that this shard computes: every n-th metric, from index.
 
         All summaries of a metric go together, since they share what is collected for them.
         """
         names = sorted({summary.metric for summary in window.summaries})
-        mine = set(names[self.index :: self.count])
+        used = self._used(len(names) * _populations(plan))
+        mine = set(names[self.index :: used]) if self.index < used else set()
         return tuple(summary for summary in window.summaries if summary.metric in mine)
+
+    def has_work(self, plan: AnalysisPlan) -> bool:
+        """Whether anything of the plan is this shard's."""
+        return self.counts_units or any(self.summaries(plan, window) for window in plan.windows)
+
+    def _used(self, work: int) -> int:
+        """Among how many shards so much work is divided."""
+        return max(1, min(self.count, math.ceil(work / _WORTH_A_SHARD)))
 
     @property
     def counts_units(self) -> bool:
@@ -65,10 +82,13 @@ def shard_statistics(plan: AnalysisPlan, warehouse: Warehouse, shard: Shard) -> 
     """The rows of one shard of a cell (STATISTICS_SCHEMA); empty when nothing is due.
 
     Metrics that are not there, or were computed for another plan, are computed first. None when
-    the stored statistics were computed from the same plan and the same metrics.
+    the stored statistics were computed from the same plan and the same metrics, and for a shard
+    that has no part of the work.
     """
     if not plan.windows:
         return STATISTICS_SCHEMA.empty_table()
+    if not shard.has_work(plan):
+        return None
     failures = ensure_metrics(plan, warehouse)
     if _are_stored(plan, warehouse):
         return None
@@ -119,12 +139,18 @@ def _shard_rows(
             _metrics(plan, window),
             before,
             failures,
-            shard.summaries(window),
+            mine,
             include_counts=shard.counts_units,
         )
         for window in plan.windows
+        if (mine := shard.summaries(plan, window)) or shard.counts_units
     ]
-    return pa.concat_tables(rows)
+    return pa.concat_tables([STATISTICS_SCHEMA.empty_table(), *rows])
+
+
+def _populations(plan: AnalysisPlan) -> int:
+    """The sets of units for which each metric is collected: all, and each segment."""
+    return 1 + len(plan.settled.segments)
 
 
 def _are_stored(plan: AnalysisPlan, warehouse: Warehouse) -> bool:

@@ -88,7 +88,10 @@ class Settings(BaseSettings):
     )
     executor: Executor = Field(Executor.DASK, description="Executor of the assets' steps.")
     shards: int = Field(
-        default=4, ge=1, le=64, description="Parts into which the statistics of a run are cut."
+        default=4,
+        ge=1,
+        le=64,
+        description="Parts at most into which the statistics of a run are cut.",
     )
     threads: int = Field(
         default=1,

@@ -84,6 +84,22 @@ period = "preenrollment_week"
 """
 
 
+# So many metrics that their statistics are worth several shards.
+_MANY = [f"searches_{number}" for number in range(20)]
+MANY_METRICS = "\n".join(
+    [
+        '[experiment]\nsegments = ["seen_before"]',
+        f"[metrics]\nweekly = {json.dumps(_MANY)}",
+        *(
+            f'[metrics.{name}]\ndata_source = "clients_daily"\n'
+            f'select_expression = "COALESCE(SUM(search_count_all), 0) + {number}"\n'
+            f"[metrics.{name}.statistics.bootstrap_mean]"
+            for number, name in enumerate(_MANY)
+        ),
+    ]
+)
+
+
 @dataclass(frozen=True)
 class Laboratory:
     """A folder with telemetry, configuration and records, and runs over it."""

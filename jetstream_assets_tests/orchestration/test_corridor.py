@@ -13,6 +13,7 @@ from jetstream_assets_tests.orchestration.laboratory import (
     EXPERIMENT,
     FIRST_WEEK,
     LAST_ENROLLMENT,
+    MANY_METRICS,
     Laboratory,
     days,
 )
@@ -131,7 +132,9 @@ def test_running_a_cell_again_gives_the_same_bytes(laboratory: Laboratory) -> No
 def test_the_number_of_shards_changes_no_byte(
     laboratory: Laboratory, world: Laboratory, tmp_path_factory: pytest.TempPathFactory, shards: int
 ) -> None:
+    laboratory.configure(MANY_METRICS)
     other = world.copy(tmp_path_factory.mktemp("other") / "laboratory")
+    other.configure(MANY_METRICS)
     assert all(run.succeeded for run in laboratory.run(FIRST_WEEK))
     settings = other.settings.model_copy(update={"shards": shards})
     assert all(run.succeeded for run in other.run(FIRST_WEEK, settings=settings))
