@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
+# Of days that are read together, daily_aggregates holds the rows in another order and says so.
 TABLES = ("enrollments", "preenrollment_metrics", "metrics", "statistics")
+STATES = "daily_aggregates"
 LAST = FIRST_WEEK + timedelta(days=1)
 SECONDS = 300.0
 _PROCESS = "Started process for run"
@@ -47,7 +49,7 @@ def undisturbed(
     """The files of all tables when nothing is killed."""
     alone = laboratory.copy(tmp_path_factory.mktemp("undisturbed") / "laboratory")
     assert all(run.succeeded for run in alone.run(*days(LAST_ENROLLMENT, LAST)))
-    return {table: alone.files(table) for table in TABLES}
+    return {table: alone.files(table) for table in TABLES} | {STATES: _states(alone)}
 
 
 def is_as_undisturbed(
@@ -55,12 +57,28 @@ def is_as_undisturbed(
 ) -> bool:
     """Whether every slice of these dates is there with the bytes that it has when undisturbed."""
     names = {f"date={on}" for on in dates}
-    for table, files in undisturbed.items():
+    states = _states(laboratory)
+    wanted_states = {
+        day: rows for day, rows in undisturbed[STATES].items() if day <= f"{dates[-1]}"
+    }
+    if wanted_states != {day: states.get(day) for day in wanted_states}:
+        return False
+    for table in TABLES:
+        files = undisturbed[table]
         wanted = {path: of for path, of in files.items() if names & set(path.split("/"))}
         found = laboratory.files(table)
         if wanted != {path: found.get(path) for path in wanted}:
             return False
     return any(f"date={dates[-1]}" in path for path in undisturbed["statistics"])
+
+
+def _states(laboratory: Laboratory) -> dict[str, bytes]:
+    """The states of each day that follows enrollment or lies in it, whatever their order."""
+    first = str(EXPERIMENT.start_date)
+    found: dict[str, list[str]] = {}
+    for row in laboratory.rows(STATES):
+        found.setdefault(str(row["day"]), []).append(repr(sorted(row.items())))
+    return {day: "\n".join(sorted(rows)).encode() for day, rows in found.items() if day >= first}
 
 
 def backfill(installation: Installation, dates: list[date]) -> str:
