@@ -89,4 +89,4 @@ def test_a_code_location_that_cannot_be_loaded_is_told(tmp_path: Path) -> None:
     wrong = Settings().model_copy(update={"shards": 0})
     with running_services(tmp_path, wrong) as services:
         locations = Endpoint(services.url).locations()
-    assert "shards" in locations["jetstream_assets"]
+    assert "JETSTREAM_SHARDS" in locations["jetstream_assets"]
