@@ -6,6 +6,7 @@ from jetstream_assets.orchestration.assets import corridor
 from jetstream_assets.orchestration.configuration_sensor import configuration_sensor
 from jetstream_assets.orchestration.executors import run_executor
 from jetstream_assets.orchestration.jobs import ANALYSIS, analysis_job
+from jetstream_assets.orchestration.notifications import notification_sensors
 from jetstream_assets.orchestration.partitions import cell_partitions
 from jetstream_assets.orchestration.plan_store import PlansIOManager
 from jetstream_assets.orchestration.resources import resources
@@ -19,7 +20,11 @@ def build_definitions(settings: Settings) -> Definitions:
         assets=corridor(cell_partitions(settings.first_date), settings.shards),
         jobs=[analysis_job],
         schedules=[daily_schedule(settings)],
-        sensors=[waiting_sensor(settings), configuration_sensor(settings)],
+        sensors=[
+            waiting_sensor(settings),
+            configuration_sensor(settings),
+            *notification_sensors(settings),
+        ],
         resources=resources(settings) | {"plans": PlansIOManager(root=str(settings.output))},
         executor=run_executor(settings),
     )

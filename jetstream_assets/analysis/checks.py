@@ -27,6 +27,7 @@ from jetstream_assets.analysis.metric_checks import (
 )
 from jetstream_assets.analysis.slices import cell_slice
 from jetstream_assets.analysis.source_checks import check_sources_are_fresh, check_sources_join
+from jetstream_assets.errors import QueryError
 from jetstream_assets.experiments.checks import Check, Limits, Listing, Verdict
 from jetstream_assets.experiments.plan import AnalysisPlan
 from jetstream_assets.statistics.base import Status
@@ -101,7 +102,11 @@ def _failed_query(statistics: exp.Table) -> exp.Select:
 def _judged(plan: AnalysisPlan, warehouse: Warehouse, check: Check, limits: Limits) -> Verdict:
     if not plan.windows:
         return Verdict(check, passed=True, message=plan.note or "Nothing is due.")
-    return _JUDGES[check](plan, warehouse, limits)
+    try:
+        return _JUDGES[check](plan, warehouse, limits)
+    except QueryError as error:
+        # A check is no reason for a run to end: what it looks at may be good.
+        return Verdict(check, passed=False, message=f"It could not be judged: {error.problem}")
 
 
 _JUDGES: dict[Check, Callable[[AnalysisPlan, Warehouse, Limits], Verdict]] = {

@@ -29,6 +29,7 @@ ACCEPTED = "configuration/accepted.json"
 SNAPSHOTS = "configuration/snapshots"
 # Runs that wait, are retried or are started again by hand find their snapshot for this long.
 DAYS_KEPT = 7
+_MOST_SUPERSEDED = 200
 
 # What names a state of the files: a hash of git's, or a digest where no commit has these files.
 _COMMIT = re.compile(r"(files:)?[0-9a-f]{7,64}")
@@ -60,6 +61,9 @@ class AcceptedConfiguration(BaseModel):
         commit: The commit.
         last_good: Experiment slug -> commit, for every experiment that cannot be resolved at
             ``commit`` and could be before.
+        superseded: Commits that were accepted before and are not now, the newest first. A run that
+            was requested for one of them, and waited or is tried again, uses ``commit``: it would
+            set back what a later run has computed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,11 +71,21 @@ class AcceptedConfiguration(BaseModel):
     source: str
     commit: str
     last_good: dict[str, str] = {}
+    superseded: tuple[str, ...] = ()
 
     @property
     def commits(self) -> frozenset[str]:
         """Every commit that is referred to."""
         return frozenset({self.commit, *self.last_good.values()})
+
+    def followed_by(self, commit: str, last_good: dict[str, str]) -> AcceptedConfiguration:
+        """What is accepted when another commit is."""
+        former = dict.fromkeys((self.commit, *self.superseded))
+        former.pop(commit, None)
+        superseded = tuple(former)[:_MOST_SUPERSEDED]
+        return AcceptedConfiguration(
+            source=self.source, commit=commit, last_good=last_good, superseded=superseded
+        )
 
 
 def publish_snapshot(store: DocumentStore, repository: ConfigurationRepository) -> None:
@@ -140,8 +154,8 @@ def open_accepted_planner(
         store: Where snapshots are kept.
         experiments: File or URL of the records.
         source: Where the configuration is.
-        commit: The commit to use, from its snapshot or else from the source; None for what is at
-            the source now.
+        commit: The commit to use, from its snapshot or else from the source; where it has been
+            superseded, the accepted one. None for what is at the source now.
 
     Raises:
         ExperimentError: The records cannot be reached or are not JSON.
@@ -152,12 +166,13 @@ def open_accepted_planner(
     from jetstream_assets.config.planning import Planner  # noqa: PLC0415
     from jetstream_assets.config.repository import open_configuration  # noqa: PLC0415
 
-    records = read_experiments(experiments)
+    records, accepted = read_experiments(experiments), find_accepted(store, source)
     if commit is None:
         repository = open_configuration(source.location, ref=source.ref)
     else:
-        repository = _at_commit(store, source, commit)
-    accepted = find_accepted(store, source)
+        is_superseded = accepted is not None and commit in accepted.superseded
+        wanted = accepted.commit if accepted is not None and is_superseded else commit
+        repository = _at_commit(store, source, wanted)
     earlier = last_good(store, accepted, repository.commit)
     return Planner(records, repository, source.strict, earlier)
 

@@ -110,8 +110,10 @@ def _analysis_plan(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
         """What is due for an experiment on a date: windows, metrics, summaries; or a refusal."""
         from jetstream_assets.analysis.refusals import store_refusal  # noqa: PLC0415
 
-        planner = inputs.planner(context.run.tags.get(run_tags.COMMIT))
-        tables = warehouse.open()
+        commit = context.run.tags.get(run_tags.COMMIT)
+        planner, tables = inputs.planner(commit), warehouse.open()
+        if commit not in {None, planner.repository.commit}:
+            context.log.info("%s is superseded by %s.", commit, planner.repository.commit)
         plans = [planner.plan(cell.slug, cell.date) for cell in cells(context)]
         for plan in plans:
             store_refusal(plan, tables)

@@ -34,7 +34,11 @@ from jetstream_assets.orchestration.configuration_watch import (
 )
 from jetstream_assets.orchestration.jobs import analysis_job
 from jetstream_assets.orchestration.partitions import EXPERIMENT
-from jetstream_assets.orchestration.resources import DocumentsResource, InputsResource
+from jetstream_assets.orchestration.resources import (
+    DocumentsResource,
+    InputsResource,
+    WarehouseResource,
+)
 from jetstream_assets.orchestration.settings import Settings
 
 CONFIGURATION = "configuration_changes"
@@ -67,12 +71,16 @@ def configuration_sensor(settings: Settings, now: Clock = _now) -> SensorDefinit
         "that they change, from launch until yesterday (UTC) or their end.",
     )
     def configuration_changes(
-        context: SensorEvaluationContext, inputs: InputsResource, documents: DocumentsResource
+        context: SensorEvaluationContext,
+        inputs: InputsResource,
+        documents: DocumentsResource,
+        warehouse: WarehouseResource,
     ) -> SensorResult:
         store, yesterday = documents.open(), now().date() - _DAY
         watch = Watch(inputs.source, inputs.experiments, store, settings.first_date, yesterday)
         try:
             found = look(watch, _seen(context.cursor))
+            _mark_unfollowed(found, warehouse)
             if found.is_news:
                 prune_snapshots(store, {*found.seen.accepted.commits, *_tagged(context.instance)})
         except JetstreamError as error:
@@ -83,6 +91,17 @@ def configuration_sensor(settings: Settings, now: Clock = _now) -> SensorDefinit
         return _result(found)
 
     return configuration_changes
+
+
+def _mark_unfollowed(found: Look, warehouse: WarehouseResource) -> None:
+    """Results that a commit changes and asks no run for are stale from now on."""
+    if not found.unfollowed:
+        return
+    from jetstream_assets.analysis.unfollowed_changes import mark_unfollowed  # noqa: PLC0415
+
+    tables = warehouse.open()
+    for change in found.unfollowed:
+        mark_unfollowed(change.configuration, tables, change.reason)
 
 
 def _result(found: Look) -> SensorResult:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from jetstream_assets.config.broken import BrokenConfiguration
 from jetstream_assets.config.change import ConfigurationChange
 from jetstream_assets.errors import ConfigError
+from jetstream_assets.experiments.configuration import AnalysisConfiguration
 from jetstream_assets.experiments.failures import Refusal
 from jetstream_assets.experiments.selection import select_records
 from jetstream_assets.orchestration.accepted_configuration import (
@@ -92,6 +93,14 @@ class AffectedExperiment:
 
 
 @dataclass(frozen=True)
+class UnfollowedChange:
+    """An experiment that a commit changes without being computed again, and a sentence why."""
+
+    configuration: AnalysisConfiguration
+    reason: str
+
+
+@dataclass(frozen=True)
 class Look:
     """What a look found.
 
@@ -102,6 +111,7 @@ class Look:
         affected: The experiments to compute again.
         broken: The experiments whose configuration cannot be used at the accepted commit.
         problems: The files that cannot be used at it.
+        unfollowed: The experiments that changed and are not to be computed again.
         is_news: Whether a commit was accepted.
     """
 
@@ -111,6 +121,7 @@ class Look:
     affected: tuple[AffectedExperiment, ...] = ()
     broken: tuple[BrokenConfiguration, ...] = ()
     problems: tuple[ConfigError, ...] = ()
+    unfollowed: tuple[UnfollowedChange, ...] = ()
     is_news: bool = True
 
 
@@ -144,9 +155,10 @@ def _first_look(watch: Watch, why: str, number: int = 0) -> Look:
 
     records = read_experiments(watch.experiments)
     new = open_configuration(watch.source.location, ref=watch.source.ref)
-    planner = _planner(watch, records, new, find_accepted(watch.store, watch.source))
+    before = find_accepted(watch.store, watch.source)
+    planner = _planner(watch, records, new, before)
     broken = _broken(planner, _slugs(watch, records, frozenset()))
-    seen = _accept(watch, new, broken, number)
+    seen = _accept(watch, before, new, broken, number)
     summary = f"{why}: accepted {state(new.commit)} without asking for results."
     told = tuple(_told_problems(new, broken))
     return Look(seen, summary, told, broken=broken, problems=new.problems)
@@ -167,6 +179,12 @@ def _next_look(watch: Watch, seen: Seen, old: ConfigurationRepository) -> Look:
     asked = _asked_for(watch, news, before, records, slugs)
     affected, left_out = _cells(watch, planner, [c for c in changes if c.slug in asked])
     broken = _broken(planner, slugs)
+    unfollowed = tuple(
+        UnfollowedChange(configuration, _told_marked(change, news.marked))
+        for change in changes
+        if change.slug not in asked
+        and not isinstance(configuration := planner.configuration(change.slug), Refusal)
+    )
     told = [
         *_told_files(files),
         *(f"{c.change.slug}: {'; '.join(c.change.what)}." for c in affected),
@@ -175,8 +193,8 @@ def _next_look(watch: Watch, seen: Seen, old: ConfigurationRepository) -> Look:
         *_told_problems(new, broken),
     ]
     summary = _summary(before.commit, new.commit, len(changes), affected)
-    accepted = _accept(watch, new, broken, seen.number + 1)
-    return Look(accepted, summary, tuple(told), affected, broken, new.problems)
+    accepted = _accept(watch, before, new, broken, seen.number + 1)
+    return Look(accepted, summary, tuple(told), affected, broken, new.problems, unfollowed)
 
 
 def _asked_for(
@@ -266,17 +284,16 @@ def _broken(planner: Planner, slugs: list[str]) -> tuple[BrokenConfiguration, ..
 
 def _accept(
     watch: Watch,
+    before: AcceptedConfiguration | None,
     new: ConfigurationRepository,
     broken: tuple[BrokenConfiguration, ...],
     number: int,
 ) -> Seen:
     """Publish the commit: first what it says, then that it is accepted."""
     publish_snapshot(watch.store, new)
-    accepted = AcceptedConfiguration(
-        source=watch.source.name,
-        commit=new.commit,
-        last_good={found.slug: found.last_good for found in broken if found.last_good},
-    )
+    last_good = {found.slug: found.last_good for found in broken if found.last_good}
+    former = before or AcceptedConfiguration(source=watch.source.name, commit=new.commit)
+    accepted = former.followed_by(new.commit, last_good)
     publish_accepted(watch.store, accepted)
     return Seen(accepted=accepted, number=number)
 

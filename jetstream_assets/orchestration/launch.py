@@ -21,6 +21,7 @@ from dagster import (
     execute_job,
 )
 from dagster_shared.error import SerializableErrorInfo
+from sqlalchemy.exc import OperationalError
 
 from jetstream_assets.errors import JetstreamError
 from jetstream_assets.orchestration import run_tags
@@ -121,12 +122,12 @@ def _errors(result: JobExecutionResult) -> list[str]:
     """A sentence for each step that failed; for the run where it failed without one."""
     failed = [event for event in result.all_events if event.is_step_failure]
     if failed:
-        return [f"{e.step_key}: {_sentence(e.step_failure_data.error)}" for e in failed]
+        return [f"{e.step_key}: {sentence(e.step_failure_data.error)}" for e in failed]
     stopped = [event for event in result.all_events if event.is_job_failure]
-    return [_sentence(event.job_failure_data.error) for event in stopped]
+    return [sentence(event.job_failure_data.error) for event in stopped]
 
 
-def _sentence(error: SerializableErrorInfo | None) -> str:
+def sentence(error: SerializableErrorInfo | None) -> str:
     """What our code raised, without Dagster's wrapping and without the class of our own errors."""
     if error is None:
         return "no reason was given"
@@ -146,7 +147,12 @@ def _followed(
     def follow() -> None:
         seen: set[str] = set()
         while not stopped.wait(_POLL_SECONDS):
-            for step in _finished_steps(instance, request) - seen:
+            try:
+                finished = _finished_steps(instance, request)
+            except OperationalError:
+                # SQLite is being written to by the run itself; the next look tells the same.
+                continue
+            for step in finished - seen:
                 seen.add(step)
                 on_step(step)
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from jetstream_assets.errors import SettingsError
@@ -22,6 +22,14 @@ class Executor(StrEnum):
 
     DASK = "dask"
     IN_PROCESS = "in-process"
+
+
+class NotifiedChecks(StrEnum):
+    """Which failed checks people are told of."""
+
+    WARN = "warn"
+    ERROR = "error"
+    NONE = "none"
 
 
 class Settings(BaseSettings):
@@ -112,6 +120,17 @@ class Settings(BaseSettings):
         "granted to the run, by its container or its affinity.",
     )
 
+    webhook_url: SecretStr | None = Field(
+        default=None,
+        description="Address of a chat's incoming webhook (Slack's shape) for failures; a secret.",
+    )
+    ui_url: str | None = Field(
+        default=None, description="Address of the UI, for links in messages to people."
+    )
+    notified_checks: NotifiedChecks = Field(
+        default=NotifiedChecks.WARN,
+        description="Which failed checks are told: warn (all), error (the grave ones) or none.",
+    )
     blocking_checks: str = Field(
         default="",
         description="Names of checks, separated by commas: where one fails, nothing is exported.",
@@ -128,6 +147,11 @@ class Settings(BaseSettings):
         le=1,
         description="The largest share of units that may have been in several branches.",
     )
+
+    @field_validator("ui_url")
+    @classmethod
+    def _without_slash(cls, url: str | None) -> str | None:
+        return None if url is None else url.rstrip("/")
 
     @field_validator("blocking_checks")
     @classmethod

@@ -91,6 +91,26 @@ def test_a_tagged_planner_reads_the_snapshot_and_nothing_else(
     assert weekly(planner(laboratory, first.commit)) == ["active_hours", "searches"]
 
 
+def test_a_run_of_a_superseded_commit_uses_the_accepted_one(
+    laboratory: Laboratory, store: FolderDocumentStore
+) -> None:
+    first = read(laboratory)
+    publish_snapshot(store, first)
+    laboratory.amend('weekly = ["active_hours", "searches"]', 'weekly = ["searches"]')
+    second = read(laboratory)
+    publish_snapshot(store, second)
+    accepted = AcceptedConfiguration(source=source(laboratory).name, commit=first.commit)
+    publish_accepted(store, accepted)
+    # A commit that the sensor has not accepted yet is not set back.
+    assert weekly(planner(laboratory, second.commit)) == ["searches"]
+    accepted = accepted.followed_by(second.commit, {})
+    publish_accepted(store, accepted)
+    late = planner(laboratory, first.commit)
+    assert (weekly(late), late.repository.commit) == (["searches"], second.commit)
+    publish_accepted(store, accepted.followed_by(first.commit, {}))
+    assert planner(laboratory, first.commit).repository.commit == first.commit
+
+
 def test_a_snapshot_that_is_gone_is_told(laboratory: Laboratory) -> None:
     for commit in (ONE, f"files:{ONE}"):
         with pytest.raises(ConfigError, match="not stored any more") as caught:

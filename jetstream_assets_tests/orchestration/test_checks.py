@@ -187,6 +187,15 @@ def test_a_second_row_of_a_unit_is_found(computed: Laboratory) -> None:
     assert metrics.facts["repeated"] == 2
 
 
+def test_a_check_that_cannot_ask_says_so_and_ends_no_run(computed: Laboratory) -> None:
+    target = enrollment_slice(computed.plan(FIRST_WEEK), ResultTable.ENROLLMENTS)
+    _rewrite(computed, target, "SELECT * EXCEPT (num_branches) FROM former")
+    verdict = _verdict(computed, Check.UNITS_IN_SEVERAL_BRANCHES)
+    assert not verdict.passed
+    assert verdict.message.startswith("It could not be judged: ")
+    assert "num_branches" in verdict.message
+
+
 def test_branches_that_differ_before_enrollment_are_found(computed: Laboratory) -> None:
     assert _verdict(computed, Check.PREENROLLMENT_BALANCE).passed
     target = enrollment_slice(computed.plan(FIRST_WEEK), ResultTable.PREENROLLMENT_METRICS)

@@ -33,6 +33,8 @@ from jetstream_assets_tests.orchestration.laboratory import (
     DEFINITIONS,
     END,
     EXPERIMENT,
+    FIRST_WEEK,
+    Laboratory,
 )
 
 if TYPE_CHECKING:
@@ -177,6 +179,7 @@ def test_the_first_tick_accepts_the_head_and_asks_for_nothing(watched: Watched) 
         "source": watched.settings.configuration,
         "commit": head,
         "last_good": {},
+        "superseded": [],
     }
     assert verdict(tick).passed
     again = watched.look()
@@ -283,11 +286,12 @@ def test_a_commit_that_comes_back_asks_again(watched: Watched) -> None:
     watched.look()
     second = watched.change({OWN: CONFIGURATION.replace("bootstrap_mean", "binomial")})
     keys = []
-    for commit in (second, first, second):
+    for commit, superseded in ((second, [first]), (first, [second]), (second, [first])):
         watched.git("-C", str(watched.author), "branch", "--force", "back", commit)
         watched.git("-C", str(watched.author), "push", "-qf", str(watched.remote), "back:main")
         (request,) = watched.look().run_requests or []
         keys.append(request.run_key)
+        assert watched.accepted()["superseded"] == superseded
     assert len(set(keys)) == 3
 
 
@@ -373,6 +377,11 @@ def test_an_unreachable_remote_is_told_and_tried_again(watched: Watched) -> None
     assert "git ls-remote failed: fatal:" in str(tick.skip_message)
     assert watched.cursor == before
     (watched.root / "away").rename(watched.remote)
+    records = watched.root / "experiments.json"
+    records.rename(watched.root / "away.json")
+    assert str(records) in str(watched.look().skip_message)
+    assert watched.cursor == before
+    (watched.root / "away.json").rename(records)
     assert slugs(watched.look()) == [SLUG]
 
 
@@ -386,6 +395,26 @@ def test_a_marked_commit_is_accepted_and_asks_for_nothing(watched: Watched) -> N
         tick.skip_message
     )
     assert watched.accepted()["commit"] == commit
+
+
+def test_results_that_a_marked_commit_changes_are_stale(
+    watched: Watched, computed: Laboratory
+) -> None:
+    shutil.copytree(computed.settings.warehouse, watched.root / "warehouse")
+    stored = Laboratory(watched.root)
+    watched.look()
+    weekly = CONFIGURATION.replace(
+        'weekly = ["active_hours", "searches"]', 'weekly = ["active_hours"]', 1
+    )
+    commit = watched.change({OWN: weekly}, f"Ask for less {MARKER}")
+    before = stored.rows("result_status", "status = 'ok'")
+    assert not watched.look().run_requests
+    stale = stored.rows("result_status", "status = 'stale'")
+    # The day before has the daily window alone, of which nothing changed.
+    assert {row["date"] for row in stale} == {FIRST_WEEK}
+    assert len(stale) == len([row for row in before if row["date"] == FIRST_WEEK])
+    assert {row["exception_type"] for row in stale} == {"NotRerunException"}
+    assert all(f"{MARKER} is in {commit[:12]}" in row["reason"] for row in stale)
 
 
 def test_of_several_commits_only_the_marked_ones_ask_for_nothing(watched: Watched) -> None:
