@@ -90,6 +90,12 @@ def reason_of(run: DagsterRun, instance: DagsterInstance) -> str:
     return next((event.message for event in events if event.message), "no reason was given")
 
 
+def failed_steps(run: DagsterRun, instance: DagsterInstance) -> set[str]:
+    """The keys of the steps that failed; none where the run failed without one."""
+    failures = instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_FAILURE)
+    return {entry.step_key for entry in failures if entry.step_key}
+
+
 def failed_checks(
     run: DagsterRun, instance: DagsterInstance, *, warnings: bool
 ) -> Iterator[tuple[str, str]]:

@@ -31,6 +31,7 @@ from jetstream_assets.orchestration.ended_runs import (
     cells_of,
     dates_of,
     failed_checks,
+    failed_steps,
     reason_of,
 )
 from jetstream_assets.orchestration.resources import DocumentsResource, WarehouseResource
@@ -38,6 +39,7 @@ from jetstream_assets.orchestration.settings import NotifiedChecks, Settings
 
 FAILED_RUNS = "failed_runs"
 FAILED_CHECKS = "failed_checks"
+EXPORT = "statistics_export"
 
 _INTERVAL_SECONDS = 15
 # Dagster gives a look one minute.
@@ -174,19 +176,26 @@ def _mark_results(
     warehouse: WarehouseResource,
     documents: DocumentsResource,
 ) -> None:
-    """Store with the results of a run's cells that it failed, unless a newer run has the word."""
+    """Store with the results of a run's cells that it failed, and tell it in the errors documents.
+
+    Not where a newer run has the word, nor where only the export failed: what became of the
+    results was stored before it.
+    """
     from jetstream_assets.analysis.result_status import store_run_failure  # noqa: PLC0415
     from jetstream_assets.experiments.plan import AnalysisPlan  # noqa: PLC0415
     from jetstream_assets.orchestration.plan_store import find_plan  # noqa: PLC0415
+    from jetstream_assets.report.publish import publish_errors  # noqa: PLC0415
 
-    if _is_superseded(run, instance):
+    if _is_superseded(run, instance) or failed_steps(run, instance) == {EXPORT}:
         return
-    store = documents.open()
+    store, tables = documents.open(), warehouse.open()
     plans = [
         find_plan(store, cell) or AnalysisPlan(cell.slug, cell.date)
         for cell in cells_of(run, instance)
     ]
-    store_run_failure(plans, warehouse.open(), reason_of(run, instance), run_id=run.run_id)
+    store_run_failure(plans, tables, reason_of(run, instance), run_id=run.run_id)
+    for last in {plan.slug: plan for plan in plans}.values():
+        publish_errors(last, tables, store)
 
 
 def _is_superseded(run: DagsterRun, instance: DagsterInstance) -> bool:

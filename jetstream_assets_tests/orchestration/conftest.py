@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +18,8 @@ from jetstream_assets_tests.orchestration.laboratory import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +39,15 @@ def instance() -> Iterator[DagsterInstance]:
     """A Dagster instance that lives as long as the test."""
     with DagsterInstance.ephemeral() as ephemeral:
         yield ephemeral
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[DagsterInstance]:
+    """A persistent instance with the repository's ``dagster.yaml``, in a folder of the test's."""
+    (tmp_path / "home").mkdir()
+    shutil.copy(ROOT / "dagster.yaml", tmp_path / "home")
+    with DagsterInstance.from_config(str(tmp_path / "home")) as found:
+        yield found
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from dagster import DagsterInstance
 from dagster._core.storage.tags import MAX_RETRIES_TAG, WILL_RETRY_TAG
 
 from jetstream_assets.definitions import build_definitions
@@ -25,21 +23,11 @@ from jetstream_assets.orchestration.settings import Settings
 from jetstream_assets_tests.orchestration.laboratory import FIRST_WEEK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from dagster import DagsterRun
+    from dagster import DagsterInstance, DagsterRun
 
     from jetstream_assets_tests.orchestration.laboratory import Laboratory
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[DagsterInstance]:
-    (tmp_path / "home").mkdir()
-    shutil.copy(ROOT / "dagster.yaml", tmp_path / "home")
-    with DagsterInstance.from_config(str(tmp_path / "home")) as found:
-        yield found
 
 
 def failed_run(laboratory: Laboratory, instance: DagsterInstance) -> DagsterRun:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,14 +23,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[DagsterInstance]:
-    (tmp_path / "home").mkdir()
-    shutil.copy(ROOT / "dagster.yaml", tmp_path / "home")
-    with DagsterInstance.from_config(str(tmp_path / "home")) as found:
-        yield found
 
 
 @pytest.fixture
@@ -98,6 +89,25 @@ def test_a_failed_run_is_told_once_and_marks_its_results(
     statuses = laboratory.rows("result_status")
     assert {row["run_id"] for row in statuses} == {run_id}
     assert "stale" in {row["status"] for row in statuses}
+    name = f"errors_{EXPERIMENT.slug.replace('-', '_')}.json"
+    assert run_id in (laboratory.root / "output/errors" / name).read_text()
+
+
+def test_a_blocked_export_is_told_and_leaves_the_status_of_results(
+    laboratory: Laboratory, home: DagsterInstance, webhook: Webhook
+) -> None:
+    look = Look("failed_runs", home, told(laboratory, webhook))
+    look()
+    blocking = {"blocking_checks": "units_in_several_branches", "check_several_branches": 0.0}
+    strict = Settings(**laboratory.settings.model_dump() | blocking)
+    (outcome,) = laboratory.run(FIRST_WEEK, instance=home, settings=strict)
+    assert not outcome.succeeded
+    look()
+    (text,) = webhook.texts
+    assert "units_in_several_branches" in text
+    states = {row["status"] for row in laboratory.rows("result_status")}
+    assert "ok" in states
+    assert "stale" not in states
 
 
 def test_a_run_that_is_tried_again_is_not_told(
