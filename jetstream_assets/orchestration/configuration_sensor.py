@@ -4,9 +4,6 @@ Belongs here: ticks, run requests, what the UI shows of a tick. Does not: what a
 (`configuration_watch`).
 """
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-
 from dagster import (
     AddDynamicPartitionsRequest,
     DagsterInstance,
@@ -24,6 +21,7 @@ from pydantic import ValidationError
 from jetstream_assets.errors import JetstreamError
 from jetstream_assets.orchestration import run_tags
 from jetstream_assets.orchestration.accepted_configuration import prune_snapshots
+from jetstream_assets.orchestration.clock import DAY, Clock, now
 from jetstream_assets.orchestration.configuration_check import check_of_commit
 from jetstream_assets.orchestration.configuration_watch import (
     AffectedExperiment,
@@ -43,9 +41,6 @@ from jetstream_assets.orchestration.settings import Settings
 
 CONFIGURATION = "configuration_changes"
 
-Clock = Callable[[], datetime]
-
-_DAY = timedelta(days=1)
 _LONGEST_TAG = 200
 _UNFINISHED = (
     DagsterRunStatus.QUEUED,
@@ -55,11 +50,7 @@ _UNFINISHED = (
 )
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def configuration_sensor(settings: Settings, now: Clock = _now) -> SensorDefinition:
+def configuration_sensor(settings: Settings, at: Clock = now) -> SensorDefinition:
     """Accept each new commit, and request the experiments that it changes."""
 
     @sensor(
@@ -76,7 +67,7 @@ def configuration_sensor(settings: Settings, now: Clock = _now) -> SensorDefinit
         documents: DocumentsResource,
         warehouse: WarehouseResource,
     ) -> SensorResult:
-        store, yesterday = documents.open(), now().date() - _DAY
+        store, yesterday = documents.open(), at().date() - DAY
         watch = Watch(inputs.source, inputs.experiments, store, settings.first_date, yesterday)
         try:
             found = look(watch, _seen(context.cursor))

@@ -4,16 +4,17 @@ Belongs here: run requests for days, the partition space kept up to date, which 
 Does not: when to look (`schedules`), which cells a day asks for (`daily`).
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from dagster import DagsterInstance, RunRequest, RunsFilter, SensorResult
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from jetstream_assets.errors import ConfigError
 from jetstream_assets.orchestration import run_tags
+from jetstream_assets.orchestration.clock import DAY
 from jetstream_assets.orchestration.partitions import EXPERIMENT
 from jetstream_assets.orchestration.resources import (
     DocumentsResource,
@@ -28,21 +29,21 @@ if TYPE_CHECKING:
     from jetstream_assets.orchestration.daily import DailyRequest
     from jetstream_assets.report.store import DocumentStore
 
-_DAY = timedelta(days=1)
 # The schedule goes first; whoever looks again looks at a day that it should have asked for by now.
 _HEAD_START = timedelta(minutes=15)
 # A day that lies further back is not caught up by itself; a backfill does that.
 _DAYS_CAUGHT_UP = 7
 
 
-@dataclass(frozen=True)
-class OpenDays:
+class OpenDays(BaseModel):
     """Which days must be looked at again.
 
     Args:
         looked: The newest date that was looked at.
         waiting: Dates up to it, ascending, of which some cell waits for its sources.
     """
+
+    model_config = ConfigDict(frozen=True)
 
     looked: date
     waiting: tuple[date, ...] = ()
@@ -54,25 +55,19 @@ class OpenDays:
         later.
         """
         since_midnight = timedelta(hours=daily_at.hour, minutes=daily_at.minute)
-        newest = (now - since_midnight - _HEAD_START).date() - _DAY
+        newest = (now - since_midnight - _HEAD_START).date() - DAY
         oldest = newest - timedelta(days=_DAYS_CAUGHT_UP)
         ended = (newest - self.looked).days
         new = [self.looked + timedelta(days=number) for number in range(1, ended + 1)]
         return tuple(day for day in (*self.waiting, *new) if day >= oldest)
 
-    def dumped(self) -> str:
-        """The days as a cursor."""
-        waiting = [day.isoformat() for day in self.waiting]
-        return json.dumps({"looked": self.looked.isoformat(), "waiting": waiting})
-
 
 def loaded(cursor: str | None, yesterday: date) -> OpenDays:
-    """The days of a cursor; without one, the first date to look at is ``yesterday``."""
-    if cursor is None:
-        return OpenDays(yesterday - _DAY)
-    found = json.loads(cursor)
-    waiting = tuple(date.fromisoformat(day) for day in found["waiting"])
-    return OpenDays(date.fromisoformat(found["looked"]), waiting)
+    """The days of a cursor; without one that can be read, the first to look at is ``yesterday``."""
+    try:
+        return OpenDays.model_validate_json(cursor or "")
+    except ValidationError:
+        return OpenDays(looked=yesterday - DAY)
 
 
 @dataclass(frozen=True)
@@ -130,7 +125,7 @@ class DailyLook:
         return SensorResult(
             run_requests=requests,
             skip_reason=None if requests else told,
-            cursor=OpenDays(max(days.looked, due[-1]), waiting).dumped(),
+            cursor=OpenDays(looked=max(days.looked, due[-1]), waiting=waiting).model_dump_json(),
         )
 
     def retire(self, on: date) -> tuple[str, ...]:

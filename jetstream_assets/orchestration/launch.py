@@ -13,7 +13,6 @@ from itertools import groupby
 from pathlib import Path
 
 from dagster import (
-    AssetKey,
     DagsterEventType,
     DagsterInstance,
     JobExecutionResult,
@@ -25,11 +24,11 @@ from sqlalchemy.exc import OperationalError
 
 from jetstream_assets.errors import JetstreamError
 from jetstream_assets.orchestration import run_tags
+from jetstream_assets.orchestration.configuration_check import PLAN
 from jetstream_assets.orchestration.jobs import reconstructable_analysis
 from jetstream_assets.orchestration.partitions import EXPERIMENT, Cell
 from jetstream_assets.orchestration.settings import Settings
 
-PLAN = AssetKey("analysis_plan")
 _POLL_SECONDS = 0.3
 
 Progress = Callable[[str, str], None]

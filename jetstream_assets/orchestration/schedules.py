@@ -8,8 +8,7 @@ them; the sensor looks again until they are, and catches up days on which no dae
 Whatever asks first tags the run with the day, and the other one then leaves the cell alone.
 """
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 
 from dagster import (
     DefaultScheduleStatus,
@@ -26,6 +25,7 @@ from dagster import (
 )
 
 from jetstream_assets.errors import JetstreamError
+from jetstream_assets.orchestration.clock import DAY, Clock, now
 from jetstream_assets.orchestration.daily_look import loaded, open_look
 from jetstream_assets.orchestration.jobs import analysis_job
 from jetstream_assets.orchestration.resources import (
@@ -37,14 +37,6 @@ from jetstream_assets.orchestration.settings import Settings
 
 DAILY = "daily_analysis"
 WAITING = "waiting_cells"
-
-Clock = Callable[[], datetime]
-
-_DAY = timedelta(days=1)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def daily_schedule(settings: Settings) -> ScheduleDefinition:
@@ -67,7 +59,7 @@ def daily_schedule(settings: Settings) -> ScheduleDefinition:
         today = context.scheduled_execution_time.astimezone(UTC).date()
         try:
             look = open_look(context.instance, inputs, warehouse, documents, settings, today)
-            found = look.at(today - _DAY)
+            found = look.at(today - DAY)
         except JetstreamError as error:
             return SkipReason(f"Nothing could be planned; {WAITING} tries again. {error}")
         for slug in look.retire(found.on):
@@ -79,7 +71,7 @@ def daily_schedule(settings: Settings) -> ScheduleDefinition:
     return daily_analysis
 
 
-def waiting_sensor(settings: Settings, now: Clock = _now) -> SensorDefinition:
+def waiting_sensor(settings: Settings, at: Clock = now) -> SensorDefinition:
     """Until a day is settled: its cells whose sources have come, or that nobody asked for."""
 
     @sensor(
@@ -95,12 +87,12 @@ def waiting_sensor(settings: Settings, now: Clock = _now) -> SensorDefinition:
         warehouse: WarehouseResource,
         documents: DocumentsResource,
     ) -> SensorResult:
-        moment = now()
-        days = loaded(context.cursor, moment.date() - _DAY)
+        moment = at()
+        days = loaded(context.cursor, moment.date() - DAY)
         due = days.due(moment, settings.daily_at)
         if not due:
             reason = f"All cells up to {days.looked} are requested."
-            return SensorResult(skip_reason=reason, cursor=days.dumped())
+            return SensorResult(skip_reason=reason, cursor=days.model_dump_json())
         try:
             look = open_look(
                 context.instance, inputs, warehouse, documents, settings, moment.date()

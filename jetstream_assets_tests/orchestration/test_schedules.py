@@ -208,7 +208,7 @@ def test_a_source_that_does_not_come_is_given_up(
     laboratory: Laboratory, instance: DagsterInstance
 ) -> None:
     hide(laboratory, "clients_daily", FIRST_WEEK)
-    cursor = OpenDays(FIRST_WEEK, (FIRST_WEEK,)).dumped()
+    cursor = OpenDays(looked=FIRST_WEEK, waiting=(FIRST_WEEK,)).model_dump_json()
     still = datetime.combine(FIRST_WEEK + 3 * DAY, time(12), UTC)
     waiting = sensor_tick(laboratory, instance, still, cursor)
     assert str(CELL.key) not in waiting.cells
@@ -220,7 +220,7 @@ def test_days_without_a_daemon_are_caught_up(
     laboratory: Laboratory, instance: DagsterInstance
 ) -> None:
     launched(instance, schedule_tick(laboratory, instance, FIRST_WEEK))
-    cursor = OpenDays(FIRST_WEEK - DAY).dumped()
+    cursor = OpenDays(looked=FIRST_WEEK - DAY).model_dump_json()
     now = datetime.combine(FIRST_WEEK + 3 * DAY, time(12), UTC)
     tick = sensor_tick(laboratory, instance, now, cursor)
     missed = [Cell(EXPERIMENT.slug, FIRST_WEEK + n * DAY) for n in (1, 2)]
@@ -272,17 +272,17 @@ def test_many_experiments_are_requested_by_one_tick(
     ],
 )
 def test_a_day_is_looked_at_when_the_schedule_had_time(now: datetime, due: list[date]) -> None:
-    assert list(OpenDays(date(2026, 3, 10)).due(now, time(4))) == due
+    assert list(OpenDays(looked=date(2026, 3, 10)).due(now, time(4))) == due
 
 
 def test_only_a_week_is_caught_up() -> None:
-    due = OpenDays(date(2026, 1, 1), (date(2025, 12, 31),)).due(
+    due = OpenDays(looked=date(2026, 1, 1), waiting=(date(2025, 12, 31),)).due(
         datetime(2026, 3, 12, 12, tzinfo=UTC), time(4)
     )
     assert list(due) == [date(2026, 3, 4) + n * DAY for n in range(8)]
 
 
 def test_open_days_survive_in_a_cursor() -> None:
-    days = OpenDays(date(2026, 3, 10), (date(2026, 3, 9),))
-    assert loaded(days.dumped(), date(2026, 4, 1)) == days
-    assert loaded(None, date(2026, 4, 1)) == OpenDays(date(2026, 3, 31))
+    days = OpenDays(looked=date(2026, 3, 10), waiting=(date(2026, 3, 9),))
+    assert loaded(days.model_dump_json(), date(2026, 4, 1)) == days
+    assert loaded(None, date(2026, 4, 1)) == OpenDays(looked=date(2026, 3, 31))
