@@ -32,7 +32,7 @@ from jetstream_assets.orchestration.resources import resources
 from jetstream_assets.orchestration.schedules import DAILY
 from jetstream_assets.orchestration.settings import Executor
 from jetstream_assets.report.folder_store import FolderDocumentStore
-from jetstream_assets.report.publish import publish_results
+from jetstream_assets.report.publish import publish, results_documents
 from jetstream_assets.warehouse.duckdb_parquet import DuckDBParquetWarehouse
 from orchestration_bench.inputs import LAST, SLUG, Inputs, cells
 
@@ -69,7 +69,7 @@ def work(inputs: Inputs) -> int:
     store_statistics(plan, tables, parts)
     compute_result_status(plan, tables, "")
     store = FolderDocumentStore(settings.output)
-    publish_results(plan, tables, store, datetime.now(UTC), None)
+    publish(results_documents(plan, tables, datetime.now(UTC)), store)
     return 1
 
 

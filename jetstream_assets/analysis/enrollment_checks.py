@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from jetstream_assets.analysis.slices import enrollment_slice
+from jetstream_assets.analysis.unit_columns import columns_of
 from jetstream_assets.experiments.checks import Check, Limits, Listing, Verdict
 from jetstream_assets.experiments.hypotheses import Correction
 from jetstream_assets.sql import fragments
@@ -112,8 +113,8 @@ def _counts(plan: AnalysisPlan, warehouse: Warehouse) -> dict[str, dict[str, int
     target = enrollment_slice(plan, ResultTable.ENROLLMENTS)
     if warehouse.provenance(target) is None:
         return not_there(Check.SAMPLE_RATIO, "enrollments")
-    schema = warehouse.query(exp.select("*").from_(target.reference).limit(0)).schema
-    segments = [s.name for s in plan.settled.segments if s.name in schema.names]
+    columns = columns_of(warehouse, target.reference).types
+    segments = [s.name for s in plan.settled.segments if s.name in columns]
     rows = warehouse.query(_counts_query(target.reference, segments)).to_pylist()
     parts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     parts[ALL_UNITS] = Counter()

@@ -141,22 +141,24 @@ def _joined(
 ) -> tuple[bool, int]:
     """Whether the source has rows of the cell's days, and how many of them are of enrolled units.
 
-    What was aggregated is counted by unit and day; a source without aggregates is asked.
+    What was aggregated is counted by unit and day; the source itself is asked only where that
+    shows no unit.
     """
     first = plan.experiment.timeline.first_enrollment_date
-    relation, day = sources.relation(source), sources.day(source)
-    found = warehouse.source_days(relation, day, first, plan.date)
-    if not any(of.rows for of in found.values()):
-        return False, 0
     prefix = part_prefix(source.name)
     parts: dict[str, list[Slice]] = {}
     for target in aggregates:
         if target.part.rpartition("-")[0] == prefix:
             parts.setdefault(target.part, []).append(target)
-    if not parts:
-        return True, _count(warehouse, _join_query(plan, source, first))
     tables = (slices_table([t.date for t in targets], targets[0]) for targets in parts.values())
-    return True, max(_count(warehouse, exp.select().from_(table)) for table in tables)
+    joined = max((_count(warehouse, exp.select().from_(table)) for table in tables), default=0)
+    if joined:
+        return True, joined
+    found = warehouse.source_days(sources.relation(source), sources.day(source), first, plan.date)
+    has_rows = any(of.rows for of in found.values())
+    if has_rows and not parts:
+        joined = _count(warehouse, _join_query(plan, source, first))
+    return has_rows, joined
 
 
 def _join_query(plan: AnalysisPlan, source: DataSource, first: date) -> exp.Select:

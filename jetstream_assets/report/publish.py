@@ -42,37 +42,24 @@ _FAILURES = (
 _CELL = pa.schema([pa.field("experiment", pa.string()), pa.field("date", pa.date32())])
 
 
-def publish_results(
-    plan: AnalysisPlan,
-    warehouse: Warehouse,
-    store: DocumentStore,
-    started: datetime,
-    repository_url: str | None = None,
-) -> tuple[Published, ...]:
-    """Publish what is stored about the plan's experiment, over all its dates.
-
-    A document's date is the newest date whose rows it holds, so running an old date again adds to
-    the documents and never takes newer rows away. Of a private experiment nothing is published:
-    its results are in its own dataset alone.
-
-    Args:
-        plan: The plan of the cell that was just computed.
-        warehouse: Where the rows are.
-        store: Where the documents go.
-        started: When the analysis started, for the metadata.
-        repository_url: The web address of the configuration's files, for the metadata.
-    """
-    documents = results_documents(plan, warehouse, started, repository_url)
-    return publish(documents, store)
-
-
 def results_documents(
     plan: AnalysisPlan,
     warehouse: Warehouse,
     started: datetime,
     repository_url: str | None = None,
 ) -> tuple[Document, ...]:
-    """What `publish_results` publishes; nothing of a private experiment."""
+    """The documents of what is stored about the plan's experiment, over all its dates.
+
+    A document's date is the newest date whose rows it holds, so running an old date again adds to
+    the documents and never takes newer rows away. Of a private experiment there is none: its
+    results are in its own dataset alone.
+
+    Args:
+        plan: The plan of the cell that was just computed.
+        warehouse: Where the rows are.
+        started: When the analysis started, for the metadata.
+        repository_url: The web address of the configuration's files, for the metadata.
+    """
     if plan.configuration is not None and plan.configuration.is_private:
         return ()
     return tuple(_documents(plan, warehouse, started, repository_url))
