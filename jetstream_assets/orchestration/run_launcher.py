@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import stamina
 from dagster import DagsterEventType, DagsterRun
+from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._grpc.client import DagsterGrpcClient
@@ -100,12 +101,13 @@ def _is_run_by(server: dict[str, Any], run_id: str, tries: int) -> bool | None:
         use_ssl=bool(server.get("use_ssl", False)),
     )
     request = CanCancelExecutionRequest(run_id=run_id)
+    silent = DagsterUserCodeUnreachableError
     try:
-        for attempt in stamina.retry_context(on=Exception, attempts=tries, wait_initial=2.0):
+        for attempt in stamina.retry_context(on=silent, attempts=tries, wait_initial=2.0):
             with attempt:
                 answer = client.can_cancel_execution(request, timeout=_ANSWER_SECONDS)
                 return bool(deserialize_value(answer, CanCancelExecutionResult).can_cancel)
-    except Exception:  # noqa: BLE001  # whatever keeps it from answering
+    except silent:
         return None
     raise AssertionError("a retry context either returns or raises")
 
