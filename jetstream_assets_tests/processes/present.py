@@ -40,13 +40,6 @@ weekly = ["active_hours", "searches"]
 [metrics.active_hours.statistics.bootstrap_mean]
 [metrics.searches.statistics.bootstrap_mean]
 """
-_LONG = """
-[metrics]
-daily = ["searches"]
-weekly = ["active_hours", "searches"]
-[metrics.active_hours.statistics.linear_model_mean]
-[metrics.searches.statistics.bootstrap_mean]
-"""
 # Another state of the same source, and nothing else.
 CHANGED = f"""{_WEEKLY}
 [metrics.active_hours]
@@ -59,8 +52,8 @@ select_expression = "COALESCE(MAX(active_hours_sum), 0)"
 class Present:
     """The folder of the inputs, and the date whose data was completed last.
 
-    Of the experiments, `LONG` has something due on each of its last days, each of `DUE` has a week
-    that ends yesterday, and each of `IDLE` one that ends today.
+    Of the experiments, `LONG` and each of `DUE` have a week that ends yesterday, and each of `IDLE`
+    one that ends today.
     """
 
     laboratory: Laboratory
@@ -119,8 +112,8 @@ def make_present(root: Path) -> Present:
     folder = root / "configuration"
     folder.mkdir()
     git(folder, "init", "--quiet", "--initial-branch", "main")
-    files = {f"jetstream/{slug}.toml": _WEEKLY for slug in (*DUE, *IDLE)}
-    files |= {f"jetstream/{LONG}.toml": _LONG, "definitions/firefox_desktop.toml": DEFINITIONS}
+    files = {f"jetstream/{slug}.toml": _WEEKLY for slug in (LONG, *DUE, *IDLE)}
+    files["definitions/firefox_desktop.toml"] = DEFINITIONS
     present.commit(files, "Configure all experiments")
     return present
 
