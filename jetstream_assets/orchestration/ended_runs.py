@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from jetstream_assets.orchestration import run_tags
 from jetstream_assets.orchestration.launch import sentence
 from jetstream_assets.orchestration.partitions import DATE, EXPERIMENT, Cell
+from jetstream_assets.orchestration.run_queue import experiments_of
 
 _RUNS_A_LOOK = 50
 _PARTITION = "dagster/partition/"
@@ -64,11 +65,9 @@ def cells_of(run: DagsterRun, instance: DagsterInstance) -> list[Cell]:
     slug, day = (run.tags.get(_PARTITION + name) for name in (EXPERIMENT, DATE))
     if slug and day:
         return [Cell(slug, date.fromisoformat(day))]
-    bounds = (run_tags.RANGE_START, run_tags.RANGE_END)
-    (first, _, start), (last, _, end) = (run.tags.get(bound, "").partition("|") for bound in bounds)
-    if not (start and end):
-        return []
-    return [Cell(slug, on) for slug in _between(instance, start, end) for on in _days(first, last)]
+    first, last = (run.tags.get(bound, "").partition("|")[0] for bound in run_tags.RANGE)
+    slugs = experiments_of(run.tags, instance)
+    return [Cell(slug, on) for slug in slugs for on in _days(first, last)]
 
 
 def dates_of(cells: list[Cell]) -> str:
@@ -105,16 +104,6 @@ def failed_checks(
         found = entry.get_dagster_event().asset_check_evaluation_data
         if not found.passed and (warnings or found.severity.value == "ERROR"):
             yield found.asset_check_key.name, found.description or "failed"
-
-
-def _between(instance: DagsterInstance, start: str, end: str) -> list[str]:
-    """The experiments of a range, in the order of the partition space."""
-    if start == end:
-        return [start]
-    known = list(instance.get_dynamic_partitions(EXPERIMENT))
-    if start not in known or end not in known:
-        return [start, end]
-    return known[known.index(start) : known.index(end) + 1]
 
 
 def _days(first: str, last: str) -> Iterator[date]:

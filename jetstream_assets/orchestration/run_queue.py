@@ -7,7 +7,8 @@ numbers (`dagster.yaml`), which failures are tried again (`attempts`), runs from
 A run of one cell carries its experiment as a partition's tag. The run of a backfill has only the
 first and the last key of its range; without a tag of its own it would run beside others of its
 experiment. Dates of an experiment share what they compute: side by side they are right, but compute
-it twice.
+it twice. A run over several experiments waits until none of them has another run, queued or not,
+and while it runs theirs wait.
 
 Dagster retries a failed run at once. Here a retry is tagged with the time before which it is not
 started, and the queue's daemon, which asks for the limits each time it looks for runs to start, is
@@ -18,16 +19,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self, cast
 
-from dagster import Array, DagsterRun, DagsterRunStatus, Field, IntSource, RunsFilter
+from dagster import (
+    Array,
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    Field,
+    IntSource,
+    RunsFilter,
+)
 from dagster._config.config_schema import UserConfigSchema
 from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
 from dagster._core.run_coordinator.queued_run_coordinator import RunQueueConfig
+from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 from dagster._core.storage.tags import RETRY_NUMBER_TAG
 from dagster._serdes import ConfigurableClassData
 
 from jetstream_assets.orchestration import run_tags
 from jetstream_assets.orchestration.partitions import EXPERIMENT
 
+Limit = dict[str, object]
+
+_STARTED = (*IN_PROGRESS_RUN_STATUSES, DagsterRunStatus.CANCELING)
 _CELL = f"dagster/partition/{EXPERIMENT}"
 _PAUSES = "pauses_seconds"
 _DEFAULT_PAUSES = [60, 300]
@@ -68,6 +81,8 @@ class ExperimentRunCoordinator(QueuedRunCoordinator):
         """Tag the run and queue it."""
         run = context.dagster_run
         tags = new_tags(run.tags, datetime.now(UTC), self.pauses_seconds)
+        if len(experiments_of(run.tags, self._instance)) > 1:
+            tags[run_tags.SEVERAL] = run.run_id
         if tags:
             self._instance.add_run_tags(run.run_id, tags)
         return super().submit_run(context)
@@ -75,16 +90,32 @@ class ExperimentRunCoordinator(QueuedRunCoordinator):
     def get_run_queue_config(self) -> RunQueueConfig:
         """The limits of this moment: those of ``dagster.yaml``, and none of what has to wait."""
         told = super().get_run_queue_config()
-        limits = [*told.tag_concurrency_limits, *self._pauses(datetime.now(UTC))]
-        return told._replace(tag_concurrency_limits=limits)
-
-    def _pauses(self, now: datetime) -> Iterator[dict[str, object]]:
         if not self.has_instance:
-            return
-        queued = self._instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.QUEUED]))
-        for text in sorted({run.tags.get(run_tags.NOT_BEFORE, "") for run in queued}):
-            if text and datetime.fromisoformat(text) > now:
-                yield {"key": run_tags.NOT_BEFORE, "value": text, "limit": 0}
+            return told
+        runs = self._instance.get_runs(RunsFilter(statuses=[*_STARTED, DagsterRunStatus.QUEUED]))
+        waiting = (*_pauses(runs, datetime.now(UTC)), *_boxes(runs, self._instance))
+        return told._replace(tag_concurrency_limits=[*told.tag_concurrency_limits, *waiting])
+
+
+def _pauses(runs: Sequence[DagsterRun], now: datetime) -> Iterator[Limit]:
+    """No run whose time is still to come."""
+    for text in sorted({run.tags.get(run_tags.NOT_BEFORE, "") for run in runs}):
+        if text and datetime.fromisoformat(text) > now:
+            yield _none(run_tags.NOT_BEFORE, text)
+
+
+def _boxes(runs: Sequence[DagsterRun], instance: DagsterInstance) -> Iterator[Limit]:
+    """No run of several experiments beside another of one of them, nor the other way round."""
+    for box in (run for run in runs if run_tags.SEVERAL in run.tags):
+        slugs = experiments_of(box.tags, instance)
+        if box.status in _STARTED:
+            yield from (_none(run_tags.EXPERIMENT, slug) for slug in slugs)
+        elif any(other.tags.get(run_tags.EXPERIMENT) in slugs for other in runs):
+            yield _none(run_tags.SEVERAL, box.run_id)
+
+
+def _none(key: str, value: str) -> Limit:
+    return {"key": key, "value": value, "limit": 0}
 
 
 def new_tags(found: Mapping[str, str], now: datetime, pauses: Sequence[int]) -> dict[str, str]:
@@ -111,6 +142,22 @@ def experiment_of(found: Mapping[str, str]) -> str:
     """
     if _CELL in found:
         return found[_CELL]
-    bounds = (run_tags.RANGE_START, run_tags.RANGE_END)
-    ends = {found.get(bound, "").partition("|")[2] for bound in bounds}
+    ends = set(_ends(found))
     return ends.pop() if len(ends) == 1 else ""
+
+
+def experiments_of(found: Mapping[str, str], instance: DagsterInstance) -> list[str]:
+    """The experiments of a run's tags, in the order of the partition space; none of other runs."""
+    slug = experiment_of(found)
+    if slug:
+        return [slug]
+    start, end = _ends(found)
+    known = list(instance.get_dynamic_partitions(EXPERIMENT)) if start and end else []
+    if start not in known or end not in known:
+        return [end for end in (start, end) if end]
+    return known[known.index(start) : known.index(end) + 1]
+
+
+def _ends(found: Mapping[str, str]) -> tuple[str, str]:
+    start, end = (found.get(bound, "").partition("|")[2] for bound in run_tags.RANGE)
+    return start, end

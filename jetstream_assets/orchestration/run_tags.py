@@ -7,6 +7,8 @@ them.
 # Ours.
 REQUEST = "jetstream/request"
 EXPERIMENT = "jetstream/experiment"
+# On a run of several experiments, instead of the one above: its own id.
+SEVERAL = "jetstream/several-experiments"
 # The date of the daily run that asked for the cell.
 DAILY = "jetstream/daily"
 # The commit of the configuration that the run is to use, and what of it changed.
@@ -18,5 +20,6 @@ NOT_BEFORE = "jetstream/not-before"
 # Dagster's.
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
+RANGE = (RANGE_START, RANGE_END)
 # "false": trying again would end in the same way.
 RETRIED = "dagster/retry_on_asset_or_op_failure"

@@ -23,7 +23,7 @@ from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from dagster._daemon.run_coordinator import QueuedRunCoordinatorDaemon
 
 from jetstream_assets.orchestration import run_tags
-from jetstream_assets.orchestration.partitions import Cell
+from jetstream_assets.orchestration.partitions import EXPERIMENT, Cell
 from jetstream_assets.orchestration.resources import WAREHOUSE_POOL
 from jetstream_assets.orchestration.run_queue import experiment_of, new_tags
 
@@ -97,6 +97,26 @@ def test_at_most_one_run_of_an_experiment_is_started(instance: DagsterInstance) 
     first, second, other = queue(instance, of(FIRST), of(LAST), of(OTHER))
     assert startable(instance) == [first, other]
     assert run_of(instance, second).tags[run_tags.EXPERIMENT] == "a-slug"
+
+
+def test_a_run_of_several_experiments_is_alone_with_each_of_them(
+    instance: DagsterInstance,
+) -> None:
+    instance.add_dynamic_partitions(EXPERIMENT, ["a-slug", "between", "b-slug", "c-slug"])
+    box = {run_tags.RANGE_START: str(FIRST.key), run_tags.RANGE_END: str(OTHER.key)}
+    inside = Cell("between", FIRST.date)
+    whole, again, single = queue(instance, box, box, of(inside))
+    (outside,) = queue(instance, of(Cell("c-slug", FIRST.date)))
+    assert startable(instance) == [single, outside]
+    instance.report_run_failed(run_of(instance, single))
+    assert startable(instance) == [whole, outside]
+    instance.report_dagster_event(DagsterEvent(DagsterEventType.RUN_START.value, "analysis"), whole)
+    (late,) = queue(instance, of(inside))
+    assert startable(instance) == [outside]
+    instance.report_run_failed(run_of(instance, whole))
+    assert startable(instance) == [outside, late]
+    instance.report_run_failed(run_of(instance, late))
+    assert startable(instance) == [again, outside]
 
 
 def test_at_most_five_runs_are_started(instance: DagsterInstance) -> None:
