@@ -17,6 +17,7 @@ from dagster._core.storage.tags import RETRY_NUMBER_TAG
 
 from jetstream_assets.orchestration import run_tags
 from jetstream_assets.orchestration.partitions import Cell
+from jetstream_assets.orchestration.settings import Executor
 from jetstream_assets_tests.orchestration.laboratory import (
     EXPERIMENT,
     FIRST_WEEK,
@@ -24,6 +25,8 @@ from jetstream_assets_tests.orchestration.laboratory import (
     Laboratory,
     days,
 )
+from jetstream_assets_tests.processes.installation import running_installation
+from jetstream_assets_tests.processes.postgres import running_postgres
 from jetstream_assets_tests.ui.services import wait_for
 
 if TYPE_CHECKING:
@@ -113,6 +116,14 @@ def kill_worker(installation: Installation, run_id: str) -> None:
     os.kill(int(str(told.engine_event_data.metadata["pid"].value)), signal.SIGKILL)
 
 
+def kill_dask_worker(installation: Installation, run_id: str) -> None:
+    """``kill -9`` of the Dask worker that executes the run's newest step."""
+    captured = {DagsterEventType.LOGS_CAPTURED}
+    *_, told = installation.instance.all_logs(run_id, of_type=captured)
+    pid = str(told.get_dagster_event().message).partition("pid: ")[2].partition(")")[0]
+    os.kill(int(pid), signal.SIGKILL)
+
+
 def attempts(installation: Installation, asked: str, number: int) -> list[Run]:
     """The runs of a backfill when so many of them ended, first to last."""
     found = installation.endpoint.finished_runs(number, SECONDS, dagster__backfill=asked)
@@ -155,6 +166,32 @@ def test_a_run_that_dies_with_its_code_server_is_tried_again(
     installation.code_server.start()
     assert_second_attempt_succeeds(installation, asked)
     assert is_as_undisturbed(laboratory, undisturbed, [LAST])
+
+
+def test_a_run_whose_dask_worker_is_killed_is_tried_again(
+    laboratory: Laboratory,
+    undisturbed: dict[str, dict[str, bytes]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    own = laboratory.copy(tmp_path_factory.mktemp("dask") / "laboratory")
+    settings = own.settings.model_copy(update={"executor": Executor.DASK, "workers": 1})
+    root = tmp_path_factory.mktemp("dask-services")
+    with (
+        running_postgres() as database,
+        running_installation(root, settings, database) as installation,
+    ):
+        asked = backfill(installation, [FIRST_WEEK])
+        run_id = run_in_step(installation, asked, "daily_aggregates")
+        kill_dask_worker(installation, run_id)
+        assert_second_attempt_succeeds(installation, asked)
+        events = installation.instance.all_logs(run_id)
+        told = [entry.get_dagster_event() for entry in events if entry.is_dagster_event]
+        # Nothing was started twice, and nothing was started on what the lost step left.
+        steps = ["analysis_plan", "enrollments", "daily_aggregates"]
+        assert [event.step_key for event in told if event.is_step_start] == steps
+        (failed,) = (event for event in told if event.is_step_failure)
+        assert "worker process of this step was lost" in str(failed.step_failure_data.error)
+    assert is_as_undisturbed(own, undisturbed, [FIRST_WEEK])
 
 
 def test_overlapping_backfills_outlive_a_killed_daemon(
