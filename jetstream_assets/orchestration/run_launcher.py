@@ -10,10 +10,12 @@ for ever, and no other of its experiment would start.
 
 import json
 import time
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self, cast
 
 import stamina
-from dagster import DagsterEventType, DagsterRun
+from dagster import DagsterEventType, DagsterRun, Field, IntSource
+from dagster._config.config_schema import UserConfigSchema
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
@@ -28,6 +30,10 @@ _ANSWER_SECONDS = 10
 _TRIES = 4
 # How long a code server that is silent is waited for.
 _SERVER_SECONDS = 300.0
+# The daemon looks once a minute whether code servers are there. For so long it may believe that one
+# which has come back is away, and would give up what it is asked to start there.
+_SETTLING_SECONDS = 90
+_SETTLING = "settling_seconds"
 # A process that was started after the run's first event has got the number of one that ended.
 _CLOCK_SECONDS = 5.0
 
@@ -40,11 +46,35 @@ class _Started(NamedTuple):
 
 
 class WatchedRunLauncher(DefaultRunLauncher):
-    """Dagster's launcher of processes, with an answer to run monitoring's question."""
+    """Dagster's launcher of processes, with an answer to run monitoring's question.
 
-    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
+    Args:
+        settling_seconds: For how long a code server answers before a run of its predecessor's that
+            is gone counts as failed, and is tried again.
+    """
+
+    def __init__(
+        self,
+        inst_data: ConfigurableClassData | None = None,
+        settling_seconds: int = _SETTLING_SECONDS,
+    ) -> None:
         super().__init__(inst_data)
+        self._settling_seconds = settling_seconds
         self._silent_since: dict[str, float] = {}
+        self._answered_since: dict[str, float] = {}
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """What ``dagster.yaml`` may say: how long a code server settles."""
+        told = "Seconds for which a new code server answers before lost runs are tried again."
+        return {_SETTLING: Field(IntSource, default_value=_SETTLING_SECONDS, description=told)}
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]
+    ) -> Self:
+        """The launcher that ``dagster.yaml`` describes."""
+        return cls(inst_data, **cast("dict[str, int]", config_value))
 
     @property
     def supports_check_run_worker_health(self) -> bool:
@@ -65,21 +95,24 @@ class WatchedRunLauncher(DefaultRunLauncher):
         started = self._started(run.run_id)
         if is_here and started is not None and _is_alive(started):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
-        if known is None and self._waits_for_server(run.run_id):
-            return CheckRunHealthResult(WorkerStatus.RUNNING, "Its code server is silent.")
+        if self._waits_for_server(run.run_id, is_silent=known is None):
+            return CheckRunHealthResult(WorkerStatus.RUNNING, "Its code server is not back yet.")
         process = "its process" if started is None else f"its process (pid: {started.pid})"
         return CheckRunHealthResult(
             WorkerStatus.NOT_FOUND, f"The code server does not know the run, and {process} is gone."
         )
 
-    def _waits_for_server(self, run_id: str) -> bool:
-        """Whether a run that is gone is not given up yet, since its code server may come back.
+    def _waits_for_server(self, run_id: str, *, is_silent: bool) -> bool:
+        """Whether a run that is gone is not given up yet.
 
         Dagster's daemon starts the next attempt as soon as the run has failed, and gives it up for
-        good where the code server does not answer.
+        good where the code server does not answer or the daemon does not know yet that it does.
         """
         now = time.monotonic()
-        return now - self._silent_since.setdefault(run_id, now) < _SERVER_SECONDS
+        if is_silent:
+            self._answered_since.pop(run_id, None)
+            return now - self._silent_since.setdefault(run_id, now) < _SERVER_SECONDS
+        return now - self._answered_since.setdefault(run_id, now) < self._settling_seconds
 
     def _started(self, run_id: str) -> _Started | None:
         for entry in self._instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT):

@@ -13,8 +13,12 @@ and while it runs theirs wait.
 Dagster retries a failed run at once. Here a retry is tagged with the time before which it is not
 started, and the queue's daemon, which asks for the limits each time it looks for runs to start, is
 told of a limit of none for each such time that is still to come.
+
+A backfill whose code server restarts has, for a moment, no assets; Dagster would call it failed.
+The queue tells the daemon, which opens it, to wait for the assets instead.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self, cast
@@ -44,6 +48,8 @@ _STARTED = (*IN_PROGRESS_RUN_STATUSES, DagsterRunStatus.CANCELING)
 _CELL = f"dagster/partition/{EXPERIMENT}"
 _PAUSES = "pauses_seconds"
 _DEFAULT_PAUSES = [60, 300]
+# Read by Dagster's daemon alone, which has no setting for it.
+_WAIT_FOR_ASSETS = "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"
 
 
 class ExperimentRunCoordinator(QueuedRunCoordinator):
@@ -61,6 +67,7 @@ class ExperimentRunCoordinator(QueuedRunCoordinator):
         **queue: Any,  # noqa: ANN401  # passed on to Dagster, which checks them
     ) -> None:
         super().__init__(**queue)
+        os.environ.setdefault(_WAIT_FOR_ASSETS, "1")
         self.pauses_seconds = tuple(pauses_seconds)
 
     @classmethod

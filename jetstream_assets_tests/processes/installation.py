@@ -45,8 +45,17 @@ _LOG_TAIL = 8000
 # Production's intervals are minutes. A test waits for each of them several times.
 SHORT: Mapping[str, Any] = {
     "run_coordinator": {"config": {"dequeue_interval_seconds": 1, "pauses_seconds": [2, 4]}},
+    "run_launcher": {"config": {"settling_seconds": 8}},
     "run_monitoring": {"poll_interval_seconds": 2},
 }
+LOOKS_SECONDS = 5
+# Dagster has no setting for how often its daemon looks whether code servers are there.
+_DAEMON = f"""
+from dagster._daemon import controller
+from dagster._daemon.cli import main
+controller.RELOAD_WORKSPACE_INTERVAL = {LOOKS_SECONDS}
+main()
+"""
 _SHORT_VARIABLES = {"DAGSTER_EVENT_LOG_CONSUMER_DAEMON_INTERVAL_SECONDS": "1"}
 
 
@@ -191,10 +200,10 @@ def _services(
     workspace.write_text(
         f"load_from:\n  - grpc_server: {{host: {HOST}, port: {port}, location_name: {LOCATION}}}\n"
     )
-    code = ("dagster", "api", "grpc", "-m", "jetstream_assets.definitions")
+    code = ("-m", "dagster", "api", "grpc", "-m", "jetstream_assets.definitions")
     server = (*code, "--host", HOST, "--port", str(port), "--location-name", LOCATION)
-    daemon = ("dagster._daemon", "run", "-w", str(workspace))
-    ui = ("dagster_webserver", "-h", HOST, "-p", url.rpartition(":")[2], "-w", str(workspace))
+    daemon = ("-c", _DAEMON, "run", "-w", str(workspace))
+    ui = ("-m", "dagster_webserver", "-h", HOST, "-p", url.rpartition(":")[2], "-w", str(workspace))
     named: dict[str, tuple[tuple[str, ...], Callable[[], bool]]] = {
         "code-server": (server, lambda: is_listening(f"http://{HOST}:{port}")),
         "daemon": (daemon, lambda: True),
@@ -202,6 +211,6 @@ def _services(
     if webserver:
         named["webserver"] = (ui, lambda: answers(url))
     return {
-        name: Service(name, (sys.executable, "-m", *command), env, root, is_ready, groups)
+        name: Service(name, (sys.executable, *command), env, root, is_ready, groups)
         for name, (command, is_ready) in named.items()
     }

@@ -28,7 +28,7 @@ DAY = timedelta(days=1)
 SECONDS = 300.0
 # Long enough for the services to start before the schedule's minute.
 CHANGING = DUE[0]
-START = timedelta(seconds=45)
+START = timedelta(seconds=90)
 
 
 @dataclass(frozen=True)

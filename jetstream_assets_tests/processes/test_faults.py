@@ -42,6 +42,7 @@ TABLES = ("enrollments", "preenrollment_metrics", "metrics", "statistics")
 STATES = "daily_aggregates"
 LAST = FIRST_WEEK + timedelta(days=1)
 SECONDS = 300.0
+_WAITS = "was unable to continue due to a missing asset"
 _PROCESS = "Started process for run"
 
 
@@ -163,6 +164,9 @@ def test_a_run_that_dies_with_its_code_server_is_tried_again(
     run_id = run_in_step(installation, asked, "enrollments")
     installation.code_server.kill()
     kill_worker(installation, run_id)
+    # Down for so long that the backfill is looked at while the daemon knows none of its assets.
+    waits = f"Backfill {asked} {_WAITS}"
+    assert wait_for(lambda: waits in installation.daemon.log.read_text(), 60.0)
     installation.code_server.start()
     assert_second_attempt_succeeds(installation, asked)
     assert is_as_undisturbed(laboratory, undisturbed, [LAST])
