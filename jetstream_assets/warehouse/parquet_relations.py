@@ -1,7 +1,8 @@
 """A table name in a statement is a folder of Parquet files.
 
-Belongs here: which tables a statement names, where their files are, and errors for those that are
-not there. Does not: the dialect (`duckdb_dialect`), running anything (`duckdb_parquet`).
+Belongs here: where the files of a statement's tables are, and errors for those that are not there.
+Does not: which tables a statement names (`named_tables`), the dialect (`duckdb_dialect`), running
+anything (`duckdb_parquet`).
 
     project.dataset.table, dataset.table   <root>/<dataset>/<table>/**/*.parquet
     table                                  <root>/<table>/*.parquet and its key=value folders
@@ -20,8 +21,13 @@ import pyarrow.parquet as pq
 from sqlglot import exp
 
 from jetstream_assets.errors import QueryError
+from jetstream_assets.warehouse.named_tables import (
+    is_slice,
+    missing_slice,
+    named_tables,
+    slices_named,
+)
 from jetstream_assets.warehouse.parquet_slices import encoded, experiment_folder
-from jetstream_assets.warehouse.tables import ONLY_PART, SLICES_CATALOG, ResultTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,14 +35,7 @@ if TYPE_CHECKING:
 # Hidden files are never data.
 _FILES = "[!.]*.parquet"
 _SHOWN = 12
-_ALL_DAYS = "*"
 _MOST_PARTS = 3
-_MADE_BY = {
-    ResultTable.PLAN_FAILURES: "analysis_plan",
-    **dict.fromkeys((ResultTable.ENROLLMENTS, ResultTable.ENROLLMENTS_FAILURES), "enrollments"),
-    **dict.fromkeys((ResultTable.ENROLLMENT_EVENTS, ResultTable.EXPOSURE_EVENTS), "enrollments"),
-    **dict.fromkeys((ResultTable.METRICS, ResultTable.METRICS_FAILURES), "metrics"),
-}
 
 
 @dataclass(frozen=True)
@@ -51,14 +50,14 @@ class Relations:
         Raises:
             QueryError: A table or slice does not exist or has no files.
         """
-        for table in list(_named_tables(tree)):
+        for table in list(named_tables(tree)):
             table.replace(self._relation(table))
         return tree
 
     def files(self, tree: exp.Expr) -> frozenset[Path]:
         """The files of all tables that the tree names, whole, whatever columns it needs."""
         found: set[Path] = set()
-        for table in _named_tables(tree):
+        for table in named_tables(tree):
             folder, patterns = self._place(table)
             for pattern in patterns:
                 found.update(folder.glob(pattern))
@@ -66,10 +65,11 @@ class Relations:
 
     def _place(self, table: exp.Table) -> tuple[Path, tuple[str, ...]]:
         """The folder of a table and the patterns of its files in it."""
-        if table.catalog == SLICES_CATALOG:
-            name, experiment, days, part = _slice_key(table)
-            folder = experiment_folder(self.root, table.db, name, experiment)
-            return folder, tuple(f"date={day}/{part}.parquet" for day in days)
+        if is_slice(table):
+            named = slices_named(table)
+            folder = experiment_folder(self.root, named.dataset, named.table, named.experiment)
+            days = ("*",) if named.days is None else named.days
+            return folder, tuple(f"date={day}/{named.part}.parquet" for day in days)
         parts = [part.name for part in table.parts]
         if not all(parts) or len(parts) > _MOST_PARTS:
             raise QueryError(f"{'.'.join(parts)} is no name of a table: project.dataset.table is.")
@@ -78,7 +78,7 @@ class Relations:
     def _relation(self, table: exp.Table) -> exp.Expr:
         folder, patterns = self._place(table)
         paths = [f"{glob.escape(str(folder))}/{pattern}" for pattern in patterns]
-        if table.catalog == SLICES_CATALOG:
+        if is_slice(table):
             relation = self._slice_relation(table, folder, patterns, paths)
         else:
             relation = self._table_relation(table, folder, paths[0])
@@ -90,14 +90,14 @@ class Relations:
     def _slice_relation(
         self, table: exp.Table, folder: Path, patterns: tuple[str, ...], paths: list[str]
     ) -> exp.Expr:
-        name, experiment, days, _ = _slice_key(table)
-        for day, pattern in zip(days, patterns, strict=True):
+        named = slices_named(table)
+        for day, pattern in zip(named.days or (None,), patterns, strict=True):
             if next(folder.glob(pattern), None) is None:
-                raise QueryError(_no_slice(name, experiment, day, folder))
-        if days != [_ALL_DAYS]:
+                raise QueryError(missing_slice(named, day, str(folder)))
+        if named.days is not None:
             return _read(*paths, hive_partitioning=exp.false())
         # The folder may hold only a digest of a long slug, so its text comes from the reference.
-        slug = exp.alias_(exp.Literal.string(experiment), "experiment")
+        slug = exp.alias_(exp.Literal.string(named.experiment), "experiment")
         types = "{'experiment': VARCHAR, 'date': DATE}"
         read = _read(*paths, hive_partitioning=exp.true(), hive_types=exp.var(types))
         everything = exp.Star(replace=[slug])
@@ -136,23 +136,6 @@ class Relations:
         datasets = (path for path in self.root.glob("[!.]*") if path.is_dir())
         for dataset in datasets:
             yield from (f"{dataset.name}.{t.name}" for t in dataset.glob("[!.]*") if t.is_dir())
-
-
-def _slice_key(table: exp.Table) -> tuple[str, str, list[str], str]:
-    """Table, experiment, dates (or ``*``) and part of a reference; see `tables.slice_table`."""
-    name, _, key = table.name.partition("/")
-    experiment, _, place = key.rpartition("@")
-    days, _, part = place.partition("+")
-    return name, experiment, days.split(","), part or ONLY_PART
-
-
-def _no_slice(name: str, experiment: str, day: str, folder: Path) -> str:
-    what = "any date" if day == _ALL_DAYS else day
-    asset = _MADE_BY.get(ResultTable(name), name) if name in set(ResultTable) else name
-    return (
-        f"Table {name} has no slice of experiment {experiment!r} for {what}: there is none in "
-        f"{folder}. Materialize the asset {asset} of that experiment and date first."
-    )
 
 
 def _read(*paths: str, **options: exp.Expr) -> exp.Anonymous:
@@ -206,32 +189,3 @@ def _without_clashes(path: str, keys: list[str]) -> exp.Expr:
     ]
     everything = exp.Star(except_=[exp.to_identifier("filename")])
     return exp.select(everything, *columns).from_(exp.Table(this=read))
-
-
-def _named_tables(tree: exp.Expr) -> Iterator[exp.Table]:
-    """Tables that the tree reads: no names of WITH, no table functions."""
-    for table in tree.find_all(exp.Table):
-        is_name = isinstance(table.this, exp.Identifier | exp.Dot)
-        if is_name and not (len(table.parts) == 1 and _is_with_name(table)):
-            yield table
-
-
-def _is_with_name(table: exp.Table) -> bool:
-    """Whether a WITH around the table defines its name before it is used."""
-    node: exp.Expr | None = table
-    inside: exp.Expr | None = None
-    while node is not None:
-        if isinstance(node, exp.CTE):
-            inside = node
-        if table.name.lower() in _with_names(node.args.get("with_"), inside):
-            return True
-        node = node.parent
-    return False
-
-
-def _with_names(clause: exp.With | None, inside: exp.Expr | None) -> Iterator[str]:
-    """Names that a WITH defines before the definition ``inside``; all when it is recursive."""
-    for definition in clause.expressions if clause else ():
-        if definition is inside and clause and not clause.recursive:
-            return
-        yield definition.alias.lower()
