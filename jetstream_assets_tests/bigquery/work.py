@@ -1,0 +1,183 @@
+"""What jobs do: queries and scripts.
+
+Belongs here: running a query job, its statistics, its refusals. Does not: loads and copies
+(`loading`), the life of a job (`jobs`).
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from jetstream_assets_tests.bigquery.loading import copy, load
+from jetstream_assets_tests.bigquery.names import TableKey
+from jetstream_assets_tests.bigquery.parameters import with_parameters
+from jetstream_assets_tests.bigquery.reading import Engine, Rows, parsed
+from jetstream_assets_tests.bigquery.refusals import Json, Refusal, invalid, not_served
+from jetstream_assets_tests.bigquery.sizes import billed
+from jetstream_assets_tests.bigquery.statements import Outcome, Place, run
+from jetstream_assets_tests.bigquery.transaction import Conflict, Transaction
+from jetstream_assets_tests.bigquery.writing import Destination, write
+
+if TYPE_CHECKING:
+    from jetstream_assets_tests.bigquery.catalog import Catalog
+    from jetstream_assets_tests.bigquery.jobs import Job
+
+ANONYMOUS = "_anonymous"
+_LONGEST_STATEMENT = 2**20  # characters, without parameters
+_EXPIRES_AFTER = 24 * 3600 * 1000
+
+
+class QueriesAndLoads:
+    """The work of jobs over a catalog."""
+
+    def __init__(self, catalog: Catalog, engine: Engine) -> None:
+        self._catalog = catalog
+        self._engine = engine
+
+    def check(self, job: Job) -> None:
+        """Refuse a statement that cannot be parsed, as the service does before there is a job."""
+        if job.kind == "query":
+            self._trees(job)
+        elif job.kind not in {"load", "copy"}:
+            raise not_served(f"jobs of the kind {sorted(job.configuration)}")
+
+    def plan(self, job: Job) -> None:
+        """What a dry run tells of a query: its fields and what it would read."""
+        trees = self._trees(job)
+        if len(trees) > 1 or not isinstance(trees[0], exp.Query):
+            raise not_served("dry runs of statements other than one query")
+        scope = self._place(job).scope(Transaction(self._catalog))
+        found = self._engine.plan(trees[0], scope)
+        read = [key.resource for key in scope.read]
+        self._tell(job, [Outcome("SELECT", found, found.sizes, read=read)])
+        job.details["schema"] = {"fields": found.fields}
+
+    def run(self, job: Job) -> None:
+        """Do the work of a job."""
+        if job.kind == "load":
+            load(self._catalog, job)
+        elif job.kind == "copy":
+            copy(self._catalog, job)
+        else:
+            self._query(job)
+
+    def _query(self, job: Job) -> None:
+        trees = self._trees(job)
+        if len(trees) > 1:
+            outcomes = self._script(job, trees)
+        else:
+            self._check_bill(job, trees[0])
+            outcomes = [self._alone(trees[0], self._place(job))]
+        self._tell(job, outcomes)
+        found = [one.rows for one in outcomes if one.rows is not None]
+        if found:
+            self._keep(job, found[-1])
+
+    def _check_bill(self, job: Job, tree: exp.Expr) -> None:
+        """Refuse before it runs a query that would cost more than it may."""
+        limit = job.configuration["query"].get("maximumBytesBilled")
+        if limit is None or not isinstance(tree, exp.Query):
+            return
+        sizes = self._engine.plan(tree.copy(), self._place(job).scope(Transaction(self._catalog)))
+        cost = billed(sizes.sizes)
+        if cost > int(limit):
+            raise Refusal(
+                "bytesBilledLimitExceeded",
+                f"Query exceeded limit for bytes billed: {limit}. {cost} or higher required.",
+            )
+
+    def _alone(self, tree: exp.Expr, place: Place) -> Outcome:
+        """One statement; it waits for its turn where another changes the same table."""
+        while True:
+            transaction = Transaction(self._catalog)
+            outcome = run(tree.copy(), place, transaction)
+            try:
+                transaction.commit()
+            except Conflict:
+                place.stop.check()
+                continue
+            return outcome
+
+    def _script(self, job: Job, trees: list[exp.Expr]) -> list[Outcome]:
+        if "destinationTable" in job.configuration["query"]:
+            raise invalid("configuration.query.destinationTable cannot be set for scripts")
+        place, outcomes = self._place(job), []
+        transaction: Transaction | None = None
+        for tree in trees:
+            place.stop.check()
+            if isinstance(tree, exp.Transaction):
+                transaction = Transaction(self._catalog)
+            elif isinstance(tree, exp.Commit | exp.Rollback):
+                if transaction is None:
+                    raise invalid("There is no transaction to end")
+                if isinstance(tree, exp.Commit):
+                    _commit(transaction)
+                transaction = None
+            elif transaction is not None:
+                outcomes.append(run(tree, place, transaction))
+            else:
+                outcomes.append(self._alone(tree, place))
+        job.statistics["numChildJobs"] = str(len(trees))
+        return outcomes
+
+    def _trees(self, job: Job) -> list[exp.Expr]:
+        config = job.configuration["query"]
+        if config.get("useLegacySql", True):
+            raise not_served("legacy SQL")
+        if len(config["query"]) > _LONGEST_STATEMENT:
+            raise invalid("The query is too large. The maximum standard SQL query length is 1M")
+        parameters = config.get("queryParameters") or []
+        return [with_parameters(tree, parameters) for tree in parsed(config["query"])]
+
+    def _place(self, job: Job) -> Place:
+        default = job.configuration["query"].get("defaultDataset") or {}
+        project = default.get("projectId") or job.project
+        return Place(self._catalog, self._engine, project, default.get("datasetId"), job.stop)
+
+    def _keep(self, job: Job, rows: Rows) -> None:
+        """Write the rows of a query to its destination, or to a table without a name."""
+        config = job.configuration["query"]
+        job.rows = rows
+        job.details["schema"] = {"fields": rows.fields}
+        if "destinationTable" in config:
+            job.stop.check()
+            target = Destination.of(config, "WRITE_EMPTY")
+            write(self._catalog, target, rows.fields, rows.rows)
+            return
+        key = TableKey(job.project, ANONYMOUS, f"anon{uuid.uuid4().hex}")
+        self._catalog.add_anonymous(key, rows.fields, rows.rows, _EXPIRES_AFTER)
+        job.configuration = {**job.configuration, "query": {**config, **_to(key)}}
+
+    def _tell(self, job: Job, outcomes: list[Outcome]) -> None:
+        sizes = [size for one in outcomes for size in one.sizes]
+        changed: Json = {}
+        for one in outcomes:
+            for name, number in one.changed.items():
+                changed[name] = str(int(changed.get(name, "0")) + int(number))
+        total, kinds = str(sum(sizes)), [one.kind for one in outcomes]
+        job.statistics["totalBytesProcessed"] = total
+        job.details |= {
+            "statementType": kinds[0] if len(kinds) == 1 else "SCRIPT",
+            "totalBytesProcessed": total,
+            "totalBytesBilled": str(billed(sizes)),
+            "billingTier": 1,
+            "cacheHit": False,
+            "referencedTables": [key for one in outcomes for key in one.read],
+        }
+        if changed:
+            affected = sum(int(number) for number in changed.values())
+            job.details |= {"numDmlAffectedRows": str(affected), "dmlStats": changed}
+
+
+def _commit(transaction: Transaction) -> None:
+    try:
+        transaction.commit()
+    except Conflict as conflict:
+        raise conflict.refusal from conflict
+
+
+def _to(key: TableKey) -> Json:
+    return {"destinationTable": key.resource}
