@@ -23,7 +23,7 @@ from sqlglot import exp
 
 from jetstream_assets.warehouse.duckdb_dialect import to_duckdb
 from jetstream_assets.warehouse.duckdb_session import DuckDBSession
-from jetstream_assets.warehouse.parquet_relations import _named_tables
+from jetstream_assets.warehouse.named_tables import named_tables
 from jetstream_assets_tests.bigquery.fields import conformed, fields_of
 from jetstream_assets_tests.bigquery.names import TableKey
 from jetstream_assets_tests.bigquery.pruning import bytes_read
@@ -203,7 +203,7 @@ def _bound(tree: exp.Expr, scope: Scope) -> exp.Expr:
 def _tables(tree: exp.Expr) -> list[exp.Table]:
     """Tables that a statement reads; no names of WITH and no arrays of a row."""
     found = []
-    for table in _named_tables(tree):
+    for table in named_tables(tree):
         parts = [part.name for part in table.parts]
         if len(parts) == 1 or not _is_alias(parts[0], table):
             found.append(table)

@@ -38,6 +38,7 @@ def test_a_running_job_is_seen_and_cancelled(bigquery: BigQueryServer, client: C
         assert job.cancel()
         with pytest.raises(GoogleAPICallError, match="User requested cancellation"):
             job.result()
+    job.reload()
     assert job.error_result["reason"] == "stopped"
     assert client.get_job(job.job_id).labels == {"asset": "metrics"}
 
@@ -144,6 +145,7 @@ def test_jobs_fail_by_order(bigquery: BigQueryServer, client: Client) -> None:
     job = client.query("SELECT 1 AS a")
     with pytest.raises(ClientError, match="Exceeded rate limits"):
         job.result(retry=NO_RETRY, job_retry=NO_RETRY)
+    job.reload()
     assert job.error_result["reason"] == "rateLimitExceeded"
 
 

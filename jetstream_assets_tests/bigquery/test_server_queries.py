@@ -145,7 +145,9 @@ def test_an_id_is_of_one_job(client: Client) -> None:
     assert [row["a"] for row in job.result()] == [1]
     with pytest.raises(Conflict, match="Already Exists: Job"):
         client.query("SELECT 2 AS a", job_id="only-once", retry=NO_RETRY, job_retry=NO_RETRY)
-    assert [row["a"] for row in client.get_job("only-once").result()]  # type: ignore[union-attr] == [1]
+    again = client.get_job("only-once")
+    assert isinstance(again, QueryJob)
+    assert [row["a"] for row in again.result()] == [1]
 
 
 def test_a_dry_run_tells_the_bytes_of_columns_and_partitions(client: Client, dataset: str) -> None:
