@@ -12,7 +12,7 @@ Rooms, lowest floor first; imports only go down, and a test checks it:
     experiments/   what was tried: experiment, windows, metrics, configuration, plan; no I/O
     sql/           questions: the model turned into sqlglot trees, never executed here
     statistics/    answers: sufficient statistics in, result rows out
-    warehouse/     where tables live: the protocol, DuckDB over Parquet, the dialect's translation
+    warehouse/     where tables live: the protocol, DuckDB over Parquet, BigQuery, the translation
     config/        what was written (TOML, Experimenter JSON) turned into what is meant
     report/        what programs and people see: exported documents and where they are stored
     simulation/    seeded telemetry with a known truth, for the demo, tests and benchmarks

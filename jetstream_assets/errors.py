@@ -61,6 +61,15 @@ class WarehouseError(JetstreamError):
     may_pass = True
 
 
+class WarehouseAccessError(WarehouseError):
+    """The warehouse cannot be used until somebody sets something up: a permission, a dataset.
+
+    It is no fault of a query, so it fails the run and is stored with no cell.
+    """
+
+    may_pass = False
+
+
 class QueryError(WarehouseError):
     """The warehouse refused a query for what it says: a missing table or column, a bad cast.
 

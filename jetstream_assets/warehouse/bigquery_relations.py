@@ -1,0 +1,160 @@
+"""A reference to slices in a tree is a sub-query over the table that holds them.
+
+Belongs here: trees as BigQuery runs them, and which versions of slices they read. Does not: running
+them (`bigquery_queries`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from jetstream_assets.errors import QueryError
+from jetstream_assets.warehouse.bigquery_columns import DATE, EXPERIMENT, StoredColumn
+from jetstream_assets.warehouse.bigquery_manifest import Entry, Key, Manifests
+from jetstream_assets.warehouse.bigquery_names import is_table_path, table_name
+from jetstream_assets.warehouse.bigquery_options import BigQueryOptions
+from jetstream_assets.warehouse.bigquery_script import in_slices, table_of
+from jetstream_assets.warehouse.named_tables import (
+    SlicesNamed,
+    is_slice,
+    missing_slice,
+    named_tables,
+    slices_named,
+)
+from jetstream_assets.warehouse.tables import ONLY_PART
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_DATASET_AND_TABLE = 2
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A statement, and the versions of the slices that it reads.
+
+    ``versions`` is by dataset, experiment and slice.
+    """
+
+    sql: str
+    versions: Mapping[tuple[str, str, Key], str]
+
+
+@dataclass(frozen=True)
+class BigQueryRelations:
+    """The tables that trees name, in BigQuery."""
+
+    manifests: Manifests
+    options: BigQueryOptions
+
+    def bound(self, tree: exp.Expr) -> Bound:
+        """The statement of a tree, with what it reads.
+
+        Raises:
+            QueryError: It is no query, or a slice is not there.
+        """
+        if not isinstance(tree, exp.Query):
+            raise QueryError(
+                f"A query is expected, not a {type(tree).__name__}: the warehouse runs SELECT only."
+            )
+        holder = exp.Paren(this=tree.copy())
+        versions: dict[tuple[str, str, Key], str] = {}
+        for table in list(named_tables(holder)):
+            if is_slice(table):
+                relation, read = self._slices(slices_named(table))
+                alias = table.args.get("alias") or exp.TableAlias(this=table.this.copy())
+                table.replace(exp.Subquery(this=relation, alias=alias.copy()))
+                versions |= read
+            else:
+                self._qualify(table)
+        return Bound(holder.this.sql(dialect="bigquery", pretty=True), versions)
+
+    def changed(self, bound: Bound) -> bool:
+        """Whether a slice was replaced since the statement was bound."""
+        return any(
+            (entry := self.manifests.entries(dataset, slug, anew=True).get(key)) is None
+            or entry.version != version
+            for (dataset, slug, key), version in bound.versions.items()
+        )
+
+    def _slices(self, named: SlicesNamed) -> tuple[exp.Select, dict[tuple[str, str, Key], str]]:
+        entries = self.manifests.entries(named.dataset, named.experiment, anew=True)
+        keys = list(self._keys(named, entries))
+        columns = _united(entries[key] for key in keys)
+        selected = [_selected(name, stored) for name, stored in columns.items()]
+        if named.days is None:
+            selected += [exp.column(name, quoted=True) for name in (EXPERIMENT, DATE)]
+        place = self.manifests.table(named.dataset, named.experiment)
+        rows = place.dataset_id, table_name(named.table, named.experiment)
+        table = table_of(
+            type(place).from_api_repr(
+                {"projectId": place.project, "datasetId": rows[0], "tableId": rows[1]}
+            )
+        )
+        days = tuple(day for _, day, _ in keys)
+        query = exp.select(*selected).from_(table).where(in_slices(days, named.part))
+        found = {(named.dataset, named.experiment, key): entries[key].version for key in keys}
+        return query, found
+
+    def _keys(self, named: SlicesNamed, entries: Mapping[Key, Entry]) -> Iterator[Key]:
+        place = f"{self.options.project}.{self.options.physical(named.dataset)}"
+        if named.days is None:
+            found = sorted(k for k in entries if k[0] == named.table and k[2] == ONLY_PART)
+            if not found:
+                raise QueryError(missing_slice(named, None, place))
+            yield from found
+        for day in named.days or ():
+            if (named.table, day, named.part) not in entries:
+                raise QueryError(missing_slice(named, day, place))
+            yield named.table, day, named.part
+
+    def _qualify(self, table: exp.Table) -> None:
+        """Name the project of a source that is named without one."""
+        if _is_array(table):
+            return
+        parts = [part.name for part in table.parts]
+        if not is_table_path(parts):
+            raise QueryError(f"{'.'.join(parts)} is no name of a table: project.dataset.table is.")
+        project = self.options.source_project
+        if project and len(parts) == _DATASET_AND_TABLE:
+            table.set("catalog", exp.to_identifier(project, quoted=True))
+
+
+def _united(entries: Iterable[Entry]) -> dict[str, tuple[StoredColumn, ...]]:
+    """The columns of all slices by their name, each with all places that it has."""
+    found: dict[str, dict[str, StoredColumn]] = defaultdict(dict)
+    names: dict[str, str] = {}
+    for entry in entries:
+        for stored in entry.columns:
+            name = names.setdefault(stored.name.lower(), stored.name)
+            found[name].setdefault(stored.column.lower(), stored)
+    return {name: tuple(places.values()) for name, places in found.items()}
+
+
+def _selected(name: str, places: tuple[StoredColumn, ...]) -> exp.Expr:
+    """A column by its name; values of several types become one that holds them all."""
+    columns = [exp.column(place.column, quoted=True) for place in places]
+    if len(places) == 1:
+        return exp.alias_(columns[0], name, quoted=True)
+    kinds = {place.kind for place in places}
+    common = "FLOAT64" if kinds <= {"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC"} else "STRING"
+    values = [exp.cast(column, common, dialect="bigquery") for column in columns]
+    return exp.alias_(exp.Coalesce(this=values[0], expressions=values[1:]), name, quoted=True)
+
+
+def _is_array(table: exp.Table) -> bool:
+    """Whether ``FROM ds.events`` names an array of a row of the query around, and no table."""
+    first, *more = (part.name.lower() for part in table.parts)
+    select = table.find_ancestor(exp.Select)
+    while more and select is not None:
+        clauses = [select.args.get("from_"), *select.args.get("joins", ())]
+        sources = [clause.this for clause in clauses if clause is not None]
+        if any(s is not table and s.alias_or_name.lower() == first for s in sources):
+            return True
+        select = select.find_ancestor(exp.Select)
+    return False
