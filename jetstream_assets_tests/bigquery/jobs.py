@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import duckdb
+from sqlglot import exp
 
 from jetstream_assets_tests.bigquery.names import check_job, check_labels
 from jetstream_assets_tests.bigquery.reading import Rows, Stop
@@ -33,7 +34,8 @@ _SHORT = 0.005  # seconds
 class Job:
     """A job and what became of it.
 
-    ``content`` are the bytes that were uploaded with it; ``rows`` what `getQueryResults` answers.
+    ``content`` are the bytes that were uploaded with it, ``trees`` its statements, ``rows`` what
+    `getQueryResults` answers.
     """
 
     project: str
@@ -46,6 +48,7 @@ class Job:
     statistics: Json = field(default_factory=dict)
     details: Json = field(default_factory=dict)
     rows: Rows | None = None
+    trees: list[exp.Expr] = field(default_factory=list)
     stop: Stop = field(default_factory=Stop)
     why_stopped: str = _CANCELLED
     done: threading.Event = field(default_factory=threading.Event)
@@ -142,10 +145,10 @@ class Jobs:
             self._work.plan(job)
             job.state = "DONE"
             return job
+        self._work.check(job)
         with self._lock:
             if (project, name) in self._jobs:
                 raise already_exists("Job", f"{project}:{job.location}.{name}")
-            self._work.check(job)
             self._jobs[project, name] = job
         thread = threading.Thread(target=self._run, args=(job,), name=f"job {name}", daemon=True)
         self._threads = [one for one in self._threads if one.is_alive()] + [thread]

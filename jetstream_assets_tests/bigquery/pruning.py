@@ -1,6 +1,6 @@
 """What a query is charged for: the columns it names, in the partitions that it cannot leave out.
 
-Belongs here: the bytes that are read of each table. Does not: reading them.
+Belongs here: the bytes and rows that are read of each table. Does not: reading them.
 
 As in BigQuery only comparisons of the bare partition column with constants leave partitions out.
 Here they must stand in the WHERE or ON beside the table, whereas the real service also moves them
@@ -9,6 +9,7 @@ down from around a sub-query or a view; and a `*` is all columns, whatever is us
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -16,6 +17,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from jetstream_assets.warehouse.duckdb_dialect import to_duckdb
+from jetstream_assets_tests.bigquery.names import TableKey
 from jetstream_assets_tests.bigquery.partitions import partition_column
 from jetstream_assets_tests.bigquery.refusals import invalid_query
 from jetstream_assets_tests.bigquery.sizes import column_size
@@ -28,20 +30,40 @@ if TYPE_CHECKING:
 _COMPARISONS = (exp.EQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Between, exp.In)
 
 
-def bytes_read(
+@dataclass(frozen=True)
+class Scan:
+    """What is read of a table that a query names."""
+
+    key: TableKey
+    size: int
+    rows: int
+
+
+def scans(
     tree: exp.Expr, tables: Sequence[exp.Table], find: Callable[[exp.Table], Stored]
-) -> list[int]:
-    """The bytes that a query in BigQuery's dialect reads of each table that it names."""
+) -> list[Scan]:
+    """What a query in BigQuery's dialect reads of each table that it names."""
     names = {column.name.lower() for column in tree.find_all(exp.Column, exp.Dot)}
-    return [_size(table, find(table), names) for table in tables]
+    return [_scan(table, find(table), names) for table in tables]
 
 
-def _size(table: exp.Table, stored: Stored, names: set[str]) -> int:
+def partitions_met(stored: Stored, condition: exp.Expr) -> list[str]:
+    """The partitions of which a row may meet a condition."""
+    column = partition_column(stored.resource)
+    conditions = [one for one in _parts(condition) if column and _leaves_out(one, column)]
+    if not column or not conditions:
+        return list(stored.partitions)
+    return _meeting(stored, column, conditions)
+
+
+def _scan(table: exp.Table, stored: Stored, names: set[str]) -> Scan:
     select = table.find_ancestor(exp.Select)
     is_all = select is not None and select.is_star
     wanted = [one for one in stored.rows.schema.names if is_all or one.lower() in names]
     kept = _kept(table, select, stored)
-    return sum(column_size(stored.partitions[part].column(one)) for part in kept for one in wanted)
+    parts = [stored.partitions[one] for one in kept]
+    size = sum(column_size(part.column(one)) for part in parts for one in wanted)
+    return Scan(stored.key, size, sum(part.num_rows for part in parts))
 
 
 def _kept(table: exp.Table, select: exp.Select | None, stored: Stored) -> list[str]:
@@ -66,8 +88,6 @@ def _conjuncts(table: exp.Table, select: exp.Select | None) -> Iterator[exp.Expr
     above = table.parent
     if isinstance(above, exp.Join) and above.args.get("on"):
         clauses.append(exp.Where(this=above.args["on"].copy()))
-    if isinstance(above, exp.Delete | exp.Update):
-        clauses.append(above.args.get("where"))
     for clause in clauses:
         if clause is not None:
             yield from _parts(clause.this)

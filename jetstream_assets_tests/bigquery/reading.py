@@ -26,7 +26,7 @@ from jetstream_assets.warehouse.duckdb_session import DuckDBSession
 from jetstream_assets.warehouse.named_tables import named_tables
 from jetstream_assets_tests.bigquery.fields import conformed, fields_of
 from jetstream_assets_tests.bigquery.names import TableKey
-from jetstream_assets_tests.bigquery.pruning import bytes_read
+from jetstream_assets_tests.bigquery.pruning import Scan, scans
 from jetstream_assets_tests.bigquery.refusals import Json, invalid_query, not_found
 from jetstream_assets_tests.bigquery.tables import Stored
 from jetstream_assets_tests.bigquery.wording import as_bigquery_says
@@ -68,11 +68,11 @@ class Scope:
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a query with their fields, and the bytes that it reads of each table."""
+    """The rows of a query with their fields, and what it reads of each table."""
 
     fields: list[Json]
     rows: pa.Table
-    sizes: list[int]
+    scans: list[Scan]
 
 
 class Engine:
@@ -95,7 +95,7 @@ class Engine:
             # Views are read as the tables below them.
             whole = _expanded(tree, scope)
             tables = _tables(whole)
-            sizes = bytes_read(whole, tables, lambda table: scope.table(scope.key(table)))
+            read = scans(whole, tables, lambda table: scope.table(scope.key(table)))
             bound = _bound(to_duckdb(whole), scope)
             sql = bound.sql(dialect="duckdb")
             with closing(self._session.cursor()) as cursor, stop.watching(cursor):
@@ -106,7 +106,7 @@ class Engine:
                 found = cursor.sql(text).to_arrow_table()
         fields = fields_of(found.schema)
         fields = [{**one, "mode": _relaxed(one["mode"])} for one in fields]
-        return Rows(fields, conformed(found, fields), sizes)
+        return Rows(fields, conformed(found, fields), read)
 
 
 class Stop:

@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from jetstream_assets_tests.bigquery.catalog import Catalog
 from jetstream_assets_tests.bigquery.definitions import define, is_definition
+from jetstream_assets_tests.bigquery.pruning import Scan, partitions_met
 from jetstream_assets_tests.bigquery.reading import Engine, Rows, Scope, Stop
 from jetstream_assets_tests.bigquery.refusals import Json, invalid_query, not_served
 
@@ -48,7 +49,7 @@ class Outcome:
 
     kind: str
     rows: Rows | None = None
-    sizes: list[int] = field(default_factory=list)
+    scans: list[Scan] = field(default_factory=list)
     changed: Json = field(default_factory=dict)
     read: list[Json] = field(default_factory=list)
 
@@ -58,7 +59,7 @@ def run(tree: exp.Expr, place: Place, transaction: Transaction) -> Outcome:
     scope = place.scope(transaction)
     if isinstance(tree, exp.Query):
         rows = place.engine.rows(tree, scope, place.stop)
-        return Outcome("SELECT", rows, rows.sizes, read=[key.resource for key in scope.read])
+        return Outcome("SELECT", rows, rows.scans, read=[key.resource for key in scope.read])
     if is_definition(tree):
         return Outcome(define(tree, place, scope))
     change = _CHANGES.get(type(tree))
@@ -79,7 +80,7 @@ def _insert(tree: exp.Insert, place: Place, scope: Scope, transaction: Transacti
     rows = _positioned(found, stored, names)
     transaction.append(stored, rows)
     changed = {"insertedRowCount": str(rows.num_rows)}
-    return Outcome("INSERT", None, found.sizes, changed)
+    return Outcome("INSERT", None, found.scans, changed)
 
 
 def _values_query(values: exp.Values) -> exp.Expr:
@@ -116,24 +117,33 @@ def _positioned(found: Rows, stored: Stored, names: list[str] | None) -> pa.Tabl
 def _delete(tree: exp.Delete, place: Place, scope: Scope, transaction: Transaction) -> Outcome:
     if tree.args.get("where") is None:
         raise invalid_query("DELETE must have a WHERE clause")
-    stored, kept = _rows_without(tree.this, tree.args["where"].this, place, scope, transaction)
-    return _put(stored, kept, transaction, "DELETE")
+    condition = tree.args["where"].this
+    stored, kept, made = _rows_without(tree.this, condition, place, scope, transaction)
+    transaction.put(made)
+    return Outcome("DELETE", None, kept.scans, _deleted(stored, made))
+
+
+def _deleted(before: Stored, after: Stored) -> Json:
+    return {"deletedRowCount": str(before.rows.num_rows - after.rows.num_rows)}
 
 
 def _rows_without(
     table: exp.Table, condition: exp.Expr, place: Place, scope: Scope, transaction: Transaction
-) -> tuple[Stored, Rows]:
+) -> tuple[Stored, Rows, Stored]:
+    """A table, its rows that do not meet a condition among those that may, and the table then.
+
+    Partitions in which no row may meet it are not touched.
+    """
     stored = scope.table(scope.key(table))
+    is_simple = condition.find(exp.Query) is None
+    touched = partitions_met(stored, condition) if is_simple else list(stored.partitions)
     is_gone = exp.Coalesce(this=exp.Paren(this=condition.copy()), expressions=[exp.false()])
     query = exp.select("*").from_(table.copy()).where(exp.Not(this=is_gone))
     inner = place.scope(transaction)
-    return stored, place.engine.rows(query, inner, place.stop)
-
-
-def _put(stored: Stored, kept: Rows, transaction: Transaction, kind: str) -> Outcome:
-    transaction.put(stored.with_rows(kept.rows))
-    changed = {"deletedRowCount": str(stored.rows.num_rows - kept.rows.num_rows)}
-    return Outcome(kind, None, kept.sizes, changed)
+    inner.read[stored.key] = stored.part(touched)
+    found = place.engine.rows(query, inner, place.stop)
+    others = {name: rows for name, rows in stored.partitions.items() if name not in touched}
+    return stored, found, stored.with_partitions(others).appended(found.rows)
 
 
 def _truncate(tree: exp.TruncateTable, _: Place, scope: Scope, transaction: Transaction) -> Outcome:
@@ -163,7 +173,7 @@ def _update(tree: exp.Update, place: Place, scope: Scope, transaction: Transacti
     number = place.engine.rows(count, place.scope(transaction), place.stop).rows
     transaction.put(stored.with_rows(found.rows))
     counted = {"updatedRowCount": str(number.column("n")[0].as_py())}
-    return Outcome("UPDATE", None, found.sizes, counted)
+    return Outcome("UPDATE", None, found.scans, counted)
 
 
 def _merge(tree: exp.Merge, place: Place, scope: Scope, transaction: Transaction) -> Outcome:
@@ -189,17 +199,12 @@ def _merge(tree: exp.Merge, place: Place, scope: Scope, transaction: Transaction
                 values = [one.copy() for one in then.expression.expressions]
     select = exp.select(*values).from_(source.copy())
     found = place.engine.rows(select, place.scope(transaction), place.stop)
-    _, kept = _rows_without(
-        table, exp.or_(*gone) if gone else exp.false(), place, scope, transaction
-    )
-    changed = stored.with_rows(kept.rows)
+    condition = exp.or_(*gone) if gone else exp.false()
+    _, kept, made = _rows_without(table, condition, place, scope, transaction)
     inserted = _positioned(found, stored, names) if is_inserted else found.rows.slice(0, 0)
-    transaction.put(changed.appended(inserted) if is_inserted else changed)
-    counts = {
-        "insertedRowCount": str(inserted.num_rows),
-        "deletedRowCount": str(stored.rows.num_rows - kept.rows.num_rows),
-    }
-    return Outcome("MERGE", None, found.sizes + kept.sizes, counts)
+    transaction.put(made.appended(inserted) if is_inserted else made)
+    counts = {"insertedRowCount": str(inserted.num_rows), **_deleted(stored, made)}
+    return Outcome("MERGE", None, found.scans + kept.scans, counts)
 
 
 _CHANGES: dict[type[exp.Expr], _Change] = {

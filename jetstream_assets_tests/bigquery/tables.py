@@ -35,11 +35,15 @@ MOST_COLUMNS = 10_000
 
 @dataclass(frozen=True)
 class Stored:
-    """A table or view. ``version`` is another after every change."""
+    """A table or view. ``version`` is another after every change.
+
+    ``changed_at`` tells of each partition when its rows were changed, in milliseconds since 1970.
+    """
 
     key: TableKey
     resource: Json
     partitions: Mapping[str, pa.Table] = field(default_factory=dict)
+    changed_at: Mapping[str, int] = field(default_factory=dict)
     version: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
@@ -70,8 +74,18 @@ class Stored:
                 f"{MOST_PARTITIONS}."
             )
         kept = {name: rows for name, rows in partitions.items() if rows.num_rows or not name}
-        resource = {**self.resource, "lastModifiedTime": str(now_ms()), "etag": uuid.uuid4().hex}
-        return Stored(self.key, resource, kept)
+        now = now_ms()
+        times = {
+            name: self.changed_at.get(name, now) if rows is self.partitions.get(name) else now
+            for name, rows in kept.items()
+        }
+        resource = {**self.resource, "lastModifiedTime": str(now), "etag": uuid.uuid4().hex}
+        return Stored(self.key, resource, kept, times)
+
+    def part(self, names: list[str]) -> Stored:
+        """The table as if it had these partitions only."""
+        kept = {name: rows for name, rows in self.partitions.items() if name in names}
+        return replace(self, partitions=kept)
 
     def with_rows(self, rows: pa.Table) -> Stored:
         """The table with these rows alone."""
@@ -100,7 +114,7 @@ class Stored:
     def with_fields(self, fields: list[Json]) -> Stored:
         """The table with more columns, which are NULL in its rows."""
         check_columns([one["name"] for one in fields])
-        resource = {**self.resource, "schema": {"fields": fields}}
+        resource = {**self.resource, "schema": {"fields": fields}, "etag": uuid.uuid4().hex}
         parts = {name: conformed(part, fields) for name, part in self.partitions.items()}
         return replace(self, resource=resource, partitions=parts, version=uuid.uuid4().hex)
 

@@ -72,6 +72,8 @@ def test_jobs_tell_what_they_cost(client: Client, dataset: str) -> None:
     assert job.slot_millis >= 1
     assert job.statement_type == "SELECT"
     assert [table.table_id for table in job.referenced_tables] == ["t"]
+    (stage,) = job.query_plan
+    assert (stage.records_read, stage.steps[0].kind) == (1, "READ")
     assert job.job_id in [one.job_id for one in client.list_jobs(max_results=5)]
 
 

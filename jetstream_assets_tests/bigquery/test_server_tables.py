@@ -202,3 +202,21 @@ def test_appending_may_add_columns_only_when_told(client: Client, dataset: str) 
     config.schema_update_options = ["ALLOW_FIELD_ADDITION"]
     client.query("SELECT 2 AS a, 'x' AS b", config).result()
     assert [row.values() for row in client.list_rows(target)] == [(1, None), (2, "x")]
+
+
+def test_partitions_tell_their_rows_and_changes(client: Client, dataset: str) -> None:
+    client.query_and_wait(
+        f"CREATE TABLE {dataset}.t PARTITION BY day AS "  # noqa: S608
+        "SELECT day FROM UNNEST([DATE '2024-01-01', DATE '2024-01-01', DATE '2024-01-02']) AS day"
+    )
+    asked = (
+        f"SELECT partition_id, total_rows, last_modified_time "  # noqa: S608
+        f"FROM {dataset}.INFORMATION_SCHEMA.PARTITIONS WHERE table_name = 't' ORDER BY 1"
+    )
+    before = [row.values() for row in client.query_and_wait(asked)]
+    assert [row[:2] for row in before] == [("20240101", 2), ("20240102", 1)]
+    client.query_and_wait(f"INSERT INTO {dataset}.t (day) SELECT DATE '2024-01-02'")
+    client.query_and_wait(f"DELETE FROM {dataset}.t WHERE day = '2024-01-03'")  # noqa: S608
+    after = [row.values() for row in client.query_and_wait(asked)]
+    assert [row[1] for row in after] == [2, 2]
+    assert [old[2] == new[2] for old, new in zip(before, after, strict=True)] == [True, False]

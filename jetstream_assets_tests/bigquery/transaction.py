@@ -13,6 +13,7 @@ from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING
 
+from jetstream_assets_tests.bigquery.information import information, is_information
 from jetstream_assets_tests.bigquery.refusals import invalid_query
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Transaction:
     def find(self, key: TableKey) -> Stored | None:
         """The table as this transaction sees it."""
         self._catalog.dataset((key.project, key.dataset))
+        if is_information(key):
+            return information(key, self._base)
         found = self._own.get(key) or self._base.get(key)
         return None if found is None or found.is_expired else found
 

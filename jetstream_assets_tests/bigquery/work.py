@@ -24,6 +24,7 @@ from jetstream_assets_tests.bigquery.writing import Destination, write
 if TYPE_CHECKING:
     from jetstream_assets_tests.bigquery.catalog import Catalog
     from jetstream_assets_tests.bigquery.jobs import Job
+    from jetstream_assets_tests.bigquery.pruning import Scan
 
 ANONYMOUS = "_anonymous"
 _LONGEST_STATEMENT = 2**20  # characters, without parameters
@@ -52,7 +53,7 @@ class QueriesAndLoads:
         scope = self._place(job).scope(Transaction(self._catalog))
         found = self._engine.plan(trees[0], scope)
         read = [key.resource for key in scope.read]
-        self._tell(job, [Outcome("SELECT", found, found.sizes, read=read)])
+        self._tell(job, [Outcome("SELECT", found, found.scans, read=read)])
         job.details["schema"] = {"fields": found.fields}
 
     def run(self, job: Job) -> None:
@@ -81,8 +82,8 @@ class QueriesAndLoads:
         limit = job.configuration["query"].get("maximumBytesBilled")
         if limit is None or not isinstance(tree, exp.Query):
             return
-        sizes = self._engine.plan(tree.copy(), self._place(job).scope(Transaction(self._catalog)))
-        cost = billed(sizes.sizes)
+        found = self._engine.plan(tree.copy(), self._place(job).scope(Transaction(self._catalog)))
+        cost = billed([scan.size for scan in found.scans])
         if cost > int(limit):
             raise Refusal(
                 "bytesBilledLimitExceeded",
@@ -124,13 +125,16 @@ class QueriesAndLoads:
         return outcomes
 
     def _trees(self, job: Job) -> list[exp.Expr]:
+        if job.trees:
+            return job.trees
         config = job.configuration["query"]
         if config.get("useLegacySql", True):
             raise not_served("legacy SQL")
         if len(config["query"]) > _LONGEST_STATEMENT:
             raise invalid("The query is too large. The maximum standard SQL query length is 1M")
         parameters = config.get("queryParameters") or []
-        return [with_parameters(tree, parameters) for tree in parsed(config["query"])]
+        job.trees = [with_parameters(tree, parameters) for tree in parsed(config["query"])]
+        return job.trees
 
     def _place(self, job: Job) -> Place:
         default = job.configuration["query"].get("defaultDataset") or {}
@@ -152,7 +156,8 @@ class QueriesAndLoads:
         job.configuration = {**job.configuration, "query": {**config, **_to(key)}}
 
     def _tell(self, job: Job, outcomes: list[Outcome]) -> None:
-        sizes = [size for one in outcomes for size in one.sizes]
+        scans = [scan for one in outcomes for scan in one.scans]
+        sizes = [scan.size for scan in scans]
         changed: Json = {}
         for one in outcomes:
             for name, number in one.changed.items():
@@ -166,10 +171,22 @@ class QueriesAndLoads:
             "billingTier": 1,
             "cacheHit": False,
             "referencedTables": [key for one in outcomes for key in one.read],
+            "queryPlan": [_stage(number, scan) for number, scan in enumerate(scans)],
         }
         if changed:
             affected = sum(int(number) for number in changed.values())
             job.details |= {"numDmlAffectedRows": str(affected), "dmlStats": changed}
+
+
+def _stage(number: int, scan: Scan) -> Json:
+    """A first stage of a query's plan, which reads one table."""
+    read = {"kind": "READ", "substeps": [f"FROM {'.'.join(scan.key)}"]}
+    return {
+        "id": str(number),
+        "name": f"S{number:02d}: Input",
+        "recordsRead": str(scan.rows),
+        "steps": [read],
+    }
 
 
 def _commit(transaction: Transaction) -> None:
