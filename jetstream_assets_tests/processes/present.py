@@ -74,7 +74,7 @@ class Present:
         changes = {
             "configuration": str(self.laboratory.root / "configuration"),
             "configuration_ref": "main",
-            "configuration_seconds": 5,
+            "configuration_seconds": 10,
             "executor": Executor.IN_PROCESS,
             "first_date": self.start - timedelta(days=5),
         }
