@@ -25,7 +25,7 @@ def build_definitions(settings: Settings) -> Definitions:
             configuration_sensor(settings),
             *notification_sensors(settings),
         ],
-        resources=resources(settings) | {"plans": PlansIOManager(root=str(settings.output))},
+        resources=resources(settings) | {"plans": PlansIOManager(root=settings.output)},
         executor=run_executor(settings),
     )
 

@@ -68,7 +68,7 @@ def work(inputs: Inputs) -> int:
     parts = [shard_statistics(plan, tables, Shard(n, 4)) for n in range(4)]
     store_statistics(plan, tables, parts)
     compute_result_status(plan, tables, "")
-    store = FolderDocumentStore(settings.output)
+    store = FolderDocumentStore(Path(settings.output))
     publish(results_documents(plan, tables, datetime.now(UTC)), store)
     return 1
 

@@ -37,7 +37,7 @@ def demo(
             configuration=str(written.configuration),
             experiments=str(written.experiments),
             warehouse=written.warehouse,
-            output=folder / "output",
+            output=str(folder / "output"),
             executor=executor,
         )
         planner = open_planner(settings.experiments, settings.configuration)

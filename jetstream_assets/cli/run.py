@@ -22,6 +22,7 @@ from jetstream_assets.orchestration.request import Request
 from jetstream_assets.orchestration.resources import DocumentsResource, WarehouseResource
 from jetstream_assets.orchestration.settings import Executor, Settings, read_settings
 from jetstream_assets.report.cells import CellOutcome
+from jetstream_assets.report.gcs_store import is_bucket
 from jetstream_assets.report.outcomes import cell_outcome
 from jetstream_assets.report.terminal import outcome_table
 
@@ -45,7 +46,9 @@ def run(
     config: options.Config,
     experiments: options.Experiments,
     warehouse: options.WarehouseFolder,
-    output: Annotated[Path, typer.Option(help="Folder for the JSON documents.")],
+    output: Annotated[
+        str, typer.Option(help="Folder, or gs://bucket/prefix, for the JSON documents.")
+    ],
     slug: options.Slugs = None,
     date: options.OnDate = None,
     from_: options.FromDate = None,
@@ -132,16 +135,20 @@ def _run(settings: Settings, cells: "Sequence[Cell]", *, verbose: bool) -> list[
 
 
 def _instance(settings: Settings) -> DagsterInstance:
-    """The instance of DAGSTER_HOME, where the UI shows the runs, or one beside the documents."""
+    """The instance of DAGSTER_HOME, where the UI shows the runs, or one beside the documents.
+
+    Its database needs a folder; where documents go to a bucket, that is one of this machine.
+    """
     if os.environ.get("DAGSTER_HOME"):
         return DagsterInstance.get()
-    return open_instance(settings.output / ".dagster")
+    home = Path(".jetstream/runs") if is_bucket(settings.output) else Path(settings.output)
+    return open_instance((home / ".dagster").resolve())
 
 
 def _outcomes(
     settings: Settings, cells: "Sequence[Cell]", runs: "Sequence[RunOutcome]"
 ) -> "Iterator[CellOutcome]":
-    store = DocumentsResource(root=str(settings.output)).open()
+    store = DocumentsResource(root=settings.output).open()
     warehouse = WarehouseResource(root=str(settings.warehouse)).open()
     planned = {run.slug for run in runs if run.plan_is_fresh}
     for cell in cells:

@@ -10,6 +10,7 @@ from dagster import ConfigurableResource
 
 from jetstream_assets.experiments.checks import Limits
 from jetstream_assets.orchestration.settings import Settings
+from jetstream_assets.report.gcs_store import GcsDocumentStore, bucket_and_prefix, is_bucket
 
 if TYPE_CHECKING:
     from jetstream_assets.analysis.options import AnalysisOptions
@@ -78,7 +79,7 @@ class InputsResource(ConfigurableResource):  # type: ignore[type-arg]  # yields 
 
 
 class DocumentsResource(ConfigurableResource):  # type: ignore[type-arg]  # yields itself
-    """The folder that exported documents and plans are published to.
+    """Where exported documents and plans are published: a folder, or ``gs://bucket/prefix``.
 
     ``configuration_url`` is the web address under which people read the configuration's files; it
     is named in the exported metadata of experiments that override their record.
@@ -88,10 +89,14 @@ class DocumentsResource(ConfigurableResource):  # type: ignore[type-arg]  # yiel
     configuration_url: str | None = None
 
     def open(self) -> "DocumentStore":
-        """The store."""
+        """The store.
+
+        Raises:
+            DocumentStoreError: The store is a bucket, and there are no credentials for it.
+        """
         from jetstream_assets.report.folder_store import FolderDocumentStore  # noqa: PLC0415
 
-        return FolderDocumentStore(Path(self.root))
+        return _bucket(self.root) if is_bucket(self.root) else FolderDocumentStore(Path(self.root))
 
 
 class OptionsResource(ConfigurableResource):  # type: ignore[type-arg]  # yields itself
@@ -132,7 +137,7 @@ def resources(settings: Settings) -> dict[str, object]:
             configuration=settings.configuration,
             configuration_ref=settings.configuration_ref,
             strict=settings.strict,
-            root=str(settings.output),
+            root=settings.output,
         ),
         "documents": documents_resource(settings),
         "quality": ChecksResource(
@@ -144,8 +149,20 @@ def resources(settings: Settings) -> dict[str, object]:
     }
 
 
+def _bucket(location: str) -> "DocumentStore":
+    """The store in a bucket, with the credentials that Google's libraries find by themselves."""
+    from dagster_gcp.gcs import GCSResource  # noqa: PLC0415  # loads Google's client
+    from google.auth.exceptions import DefaultCredentialsError  # noqa: PLC0415
+
+    from jetstream_assets.report.gcs_errors import credentials_missing  # noqa: PLC0415
+
+    try:
+        client = GCSResource().get_client()
+    except DefaultCredentialsError:
+        raise credentials_missing() from None
+    return GcsDocumentStore(client, *bucket_and_prefix(location))
+
+
 def documents_resource(settings: Settings) -> DocumentsResource:
     """The document store of these settings."""
-    return DocumentsResource(
-        root=str(settings.output), configuration_url=settings.configuration_url
-    )
+    return DocumentsResource(root=settings.output, configuration_url=settings.configuration_url)

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from jetstream_assets.errors import SettingsError
 from jetstream_assets.experiments.checks import Check
+from jetstream_assets.report.gcs_store import bucket_and_prefix, is_bucket
 
 
 class Executor(StrEnum):
@@ -59,8 +60,9 @@ class Settings(BaseSettings):
         Path(".jetstream/demo/warehouse"),
         description="Folder of Parquet tables, <dataset>/<table>/; results are written there too.",
     )
-    output: Path = Field(
-        Path(".jetstream/demo/output"), description="Folder for exported documents."
+    output: str = Field(
+        ".jetstream/demo/output",
+        description="Folder, or gs://bucket/prefix, for exported documents.",
     )
     first_date: date = Field(
         date(2024, 1, 1), description="First date of the date partitions; keep it recent."
@@ -148,6 +150,13 @@ class Settings(BaseSettings):
         description="The largest share of units that may have been in several branches.",
     )
 
+    @field_validator("output", mode="before")
+    @classmethod
+    def _is_folder_or_bucket(cls, output: object) -> object:
+        if is_bucket(str(output)):
+            bucket_and_prefix(str(output))
+        return str(output) if isinstance(output, Path) else output
+
     @field_validator("ui_url")
     @classmethod
     def _without_slash(cls, url: str | None) -> str | None:
@@ -171,7 +180,9 @@ class Settings(BaseSettings):
 
     def absolute(self) -> "Settings":
         """The same settings with local paths made absolute, for processes started elsewhere."""
-        paths = {"warehouse": self.warehouse.resolve(), "output": self.output.resolve()}
+        paths: dict[str, object] = {"warehouse": self.warehouse.resolve()}
+        if not is_bucket(self.output):
+            paths["output"] = str(Path(self.output).resolve())
         local = {
             name: str(Path(location).resolve())
             for name in ("configuration", "experiments")

@@ -29,6 +29,12 @@ class DocumentStoreError(JetstreamError):
     may_pass = True
 
 
+class DocumentStoreRefusedError(DocumentStoreError):
+    """The place refuses until a person has mended it: no such place, no permission."""
+
+    may_pass = False
+
+
 class PublishResult(StrEnum):
     """What publishing did to the document of that name."""
 

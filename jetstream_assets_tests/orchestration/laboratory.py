@@ -112,7 +112,7 @@ class Laboratory:
             configuration=str(self.root / "configuration"),
             experiments=str(self.root / "experiments.json"),
             warehouse=self.root / "warehouse",
-            output=self.root / "output",
+            output=str(self.root / "output"),
             executor=Executor.IN_PROCESS,
             shards=2,
         )
@@ -127,7 +127,7 @@ class Laboratory:
 
     @property
     def documents(self) -> FolderDocumentStore:
-        return FolderDocumentStore(self.settings.output)
+        return FolderDocumentStore(Path(self.settings.output))
 
     def plan(self, on: date) -> AnalysisPlan:
         """The stored plan of a cell that was run."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,12 +29,12 @@ from jetstream_assets.orchestration.accepted_configuration import (
     publish_accepted,
     publish_snapshot,
 )
-from jetstream_assets.report.folder_store import FolderDocumentStore
 from jetstream_assets_tests.orchestration.laboratory import EXPERIMENT, Laboratory
 
 if TYPE_CHECKING:
     from jetstream_assets.config.planning import Planner
     from jetstream_assets.config.repository import ConfigurationRepository
+    from jetstream_assets.report.folder_store import FolderDocumentStore
 
 SLUG = EXPERIMENT.slug
 ONE, TWO = "1" * 40, "2" * 40
@@ -42,7 +43,7 @@ MISTAKE = '[experiment]\nenrollment_period = "soon"'
 
 @pytest.fixture
 def store(laboratory: Laboratory) -> FolderDocumentStore:
-    return FolderDocumentStore(laboratory.settings.output)
+    return laboratory.documents
 
 
 def read(laboratory: Laboratory) -> ConfigurationRepository:
@@ -54,7 +55,7 @@ def source(laboratory: Laboratory) -> Source:
 
 
 def planner(laboratory: Laboratory, commit: str | None = None) -> Planner:
-    store = FolderDocumentStore(laboratory.settings.output)
+    store = laboratory.documents
     return open_accepted_planner(store, laboratory.settings.experiments, source(laboratory), commit)
 
 
@@ -178,7 +179,7 @@ def test_what_was_accepted_of_another_source_is_no_last_good(
 def test_a_document_that_is_no_acceptance_is_told(
     laboratory: Laboratory, store: FolderDocumentStore
 ) -> None:
-    path = laboratory.settings.output / ACCEPTED
+    path = Path(laboratory.settings.output) / ACCEPTED
     path.parent.mkdir(parents=True)
     path.write_text("[]")
     with pytest.raises(ConfigError, match="does not say which commit"):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,8 +32,6 @@ from jetstream_assets_tests.orchestration.laboratory import (
 from jetstream_assets_tests.report.consumer import AnalysisErrors
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from jetstream_assets.experiments.checks import Verdict
     from jetstream_assets.warehouse.tables import Slice
     from jetstream_assets_tests.orchestration.conftest import FirstRun
@@ -110,7 +109,7 @@ def test_a_cell_with_nothing_due_passes_with_a_note(
 def test_a_blocking_check_that_fails_stops_the_export_under_dask_and_says_why(
     computed: Laboratory, tmp_path: Path
 ) -> None:
-    output = computed.settings.output / "statistics"
+    output = Path(computed.settings.output) / "statistics"
     before = {path.name: path.read_bytes() for path in output.iterdir()}
     blocking = "one_row_per_unit, units_in_several_branches"
     settings = computed.settings.model_copy(

@@ -67,7 +67,7 @@ class Watched:
             configuration=f"file://{self.remote}",
             experiments=str(self.root / "experiments.json"),
             warehouse=self.root / "warehouse",
-            output=self.root / "output",
+            output=str(self.root / "output"),
         )
         self.git("init", "--quiet", "--initial-branch", "main", str(self.author))
         shutil.copytree(self.author / ".git", self.remote)

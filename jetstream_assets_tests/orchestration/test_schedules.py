@@ -31,7 +31,6 @@ from jetstream_assets.orchestration.partitions import EXPERIMENT as EXPERIMENTS
 from jetstream_assets.orchestration.partitions import Cell
 from jetstream_assets.orchestration.resources import InputsResource, resources
 from jetstream_assets.orchestration.schedules import DAILY, waiting_sensor
-from jetstream_assets.report.folder_store import FolderDocumentStore
 from jetstream_assets.simulation.demo import experimenter_record
 from jetstream_assets_tests.orchestration.laboratory import (
     CONFIGURATION,
@@ -154,7 +153,7 @@ def test_a_day_needs_no_repository_once_a_configuration_is_accepted(
 ) -> None:
     inputs = resources(laboratory.settings)["inputs"]
     assert isinstance(inputs, InputsResource)
-    store, repository = FolderDocumentStore(laboratory.settings.output), inputs.planner().repository
+    store, repository = laboratory.documents, inputs.planner().repository
     publish_snapshot(store, repository)
     publish_accepted(
         store, AcceptedConfiguration(source=inputs.source.name, commit=repository.commit)

@@ -48,21 +48,6 @@ folder_store._rename = dying
 store = folder_store.FolderDocumentStore(Path(root))
 store.publish("statistics/statistics_my_exp_weekly.json", body.encode(), date.fromisoformat(day))
 """
-# A process that publishes one date after another, each many times its own length.
-WRITING = """
-import sys
-from datetime import date, timedelta
-from pathlib import Path
-from jetstream_assets.report.folder_store import FolderDocumentStore
-
-root, first, stride = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-store = FolderDocumentStore(Path(root))
-print("ready", flush=True)
-sys.stdin.readline()
-for number in range(first, 60, stride) if stride > 0 else range(first, -1, stride):
-    day = date(2024, 1, 1) + timedelta(days=number)
-    store.publish("doc.json", f"{day}\\n".encode() * 20_000, day)
-"""
 
 
 def day(number: int) -> date:
@@ -99,39 +84,6 @@ def test_only_the_document_is_in_sight(store: FolderDocumentStore) -> None:
     assert {name for name in found if not name.startswith(".store")} == {"statistics", NAME}
 
 
-@pytest.mark.parametrize(
-    ("next_day", "body", "result", "there"),
-    [
-        (2, b"two", WRITTEN, (b"two", 2)),
-        (1, b"two", WRITTEN, (b"two", 1)),
-        (0, b"two", SUPERSEDED, (b"one", 1)),
-        (2, b"one", UNCHANGED, (b"one", 2)),
-        (1, b"one", UNCHANGED, (b"one", 1)),
-        (0, b"one", SUPERSEDED, (b"one", 1)),
-    ],
-)
-def test_the_newer_date_wins_and_equal_dates_replace(
-    store: FolderDocumentStore,
-    next_day: int,
-    body: bytes,
-    result: PublishResult,
-    there: tuple[bytes, int],
-) -> None:
-    store.publish(NAME, b"one", day(1))
-    published = store.publish(NAME, body, day(next_day))
-    assert published.result is result
-    assert (store.read(NAME), published.as_of) == (there[0], day(there[1]))
-
-
-def test_the_same_bytes_of_a_newer_date_hold_off_what_lies_between(
-    store: FolderDocumentStore,
-) -> None:
-    store.publish(NAME, b"same", day(1))
-    store.publish(NAME, b"same", day(5))
-    assert store.publish(NAME, b"between", day(3)).result is SUPERSEDED
-    assert store.read(NAME) == b"same"
-
-
 def test_an_unchanged_document_is_not_touched(store: FolderDocumentStore) -> None:
     path = Path(store.publish(NAME, b"same", day(1)).location)
     before = path.stat()
@@ -158,38 +110,6 @@ def test_a_document_from_elsewhere_has_no_date(store: FolderDocumentStore) -> No
     path.parent.mkdir(parents=True)
     path.write_bytes(b"foreign")
     assert store.publish(NAME, b"ours", day(0)).result is WRITTEN
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        "/etc/passwd",
-        "../outside.json",
-        "a/../../outside.json",
-        "a/./b",
-        "a//b",
-        "a/",
-        ".store/x.json",
-        "a/.hidden",
-        "-rf",
-        "a\\b",
-        "c:x",
-        "a\nb",
-        "a\n",
-        "a\0b",
-        "~",
-        "a b",
-        "é",
-        "${HOME}",
-        "x" * 201,
-    ],
-)
-def test_hostile_names_are_refused(store: FolderDocumentStore, name: str) -> None:
-    for act in (store.read, store.location, lambda n: store.publish(n, b"x", day(1))):
-        with pytest.raises(DocumentStoreError, match="cannot be the name of a document"):
-            act(name)
-    assert not store.root.exists()
 
 
 @pytest.mark.parametrize("link", ["statistics", NAME])
@@ -262,22 +182,6 @@ def test_a_kill_in_the_first_publication_leaves_no_document(store: FolderDocumen
     assert store.publish(NAME, body_of(4), day(4)).result is WRITTEN
 
 
-def test_two_processes_neither_tear_nor_set_back(tmp_path: Path) -> None:
-    # One process goes up the dates, one comes down: each older one meets a newer one.
-    store = FolderDocumentStore(tmp_path)
-    seen = [b""]
-    with _writing(tmp_path, 0, 2) as upwards, _writing(tmp_path, 51, -2) as downwards:
-        for process in (upwards, downwards):
-            assert process.stdin is not None
-            process.stdin.write("go\n")
-            process.stdin.flush()
-        while upwards.poll() is None or downwards.poll() is None:
-            seen.append(_first_line(store))
-    assert (upwards.returncode, downwards.returncode) == (0, 0)
-    assert seen == sorted(seen)
-    assert _first_line(store) == b"2024-02-28\n"
-
-
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(
@@ -318,50 +222,8 @@ def _full_disk(which: int) -> Iterator[None]:
         yield
 
 
-def _first_line(store: FolderDocumentStore) -> bytes:
-    body = store.read("doc.json")
-    if body is None:
-        return b""
-    lines = body.splitlines(keepends=True)
-    assert len(lines) == 20_000
-    assert set(lines) == {lines[0]}
-    return lines[0]
-
-
-def _writing(root: Path, first: int, stride: int) -> subprocess.Popen[str]:
-    """A process of WRITING that has loaded everything and waits for a line."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", WRITING, str(root), str(first), str(stride)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
-
-
 def _run_dying(root: Path, number: int, step: int, moment: str) -> subprocess.CompletedProcess[str]:
     arguments = [str(root), body_of(number).decode(), day(number).isoformat(), str(step), moment]
     return subprocess.run(
         [sys.executable, "-c", DYING, *arguments], check=False, capture_output=True, text=True
     )
-
-
-def test_documents_of_a_folder_are_named_and_removed(tmp_path: Path) -> None:
-    store = FolderDocumentStore(tmp_path)
-    assert store.names("plans") == ()
-    for name in ("plans/b.json", "plans/a.json", "plans/deeper/c.json", "other/d.json"):
-        store.publish(name, b"{}", date(2026, 1, 2))
-    (tmp_path / "plans" / ".e.json.part").write_text("")
-    assert store.names("plans") == ("plans/a.json", "plans/b.json")
-    store.remove("plans/a.json")
-    store.remove("plans/a.json")
-    assert store.names("plans") == ("plans/b.json",)
-    assert store.read("plans/a.json") is None
-    # Nothing is remembered of it, so an older date is as good as any.
-    published = store.publish("plans/a.json", b"[]", date(2026, 1, 1))
-    assert published.result == PublishResult.WRITTEN
-    for name in ("../plans", ".store"):
-        with pytest.raises(DocumentStoreError, match="cannot be the name"):
-            store.names(name)
