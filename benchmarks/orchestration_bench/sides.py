@@ -59,7 +59,7 @@ def measure(side: str, inputs: Inputs) -> Seconds:
 def work(inputs: Inputs) -> int:
     """The newest cell without Dagster: the same calls as the assets make."""
     settings, options = inputs.settings(), AnalysisOptions()
-    tables = DuckDBParquetWarehouse(settings.warehouse, 1, None)
+    tables = DuckDBParquetWarehouse(Path(settings.warehouse), 1, None)
     plan = open_planner(settings.experiments, settings.configuration).plan(SLUG, LAST)
     store_refusal(plan, tables)
     compute_enrollments(plan, tables, options)

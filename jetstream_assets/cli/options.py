@@ -4,7 +4,6 @@ Belongs here: the options of cells and inputs. Does not: what a command makes of
 """
 
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,8 +14,18 @@ Config = Annotated[
     str, typer.Option(help="Directory or git repository (path or URL) with the TOML files.")
 ]
 Experiments = Annotated[str, typer.Option(help="JSON file or URL with the experiments' records.")]
-WarehouseFolder = Annotated[
-    Path, typer.Option(help="Folder of Parquet tables: <dataset>/<table>/*.parquet.")
+Warehouse = Annotated[
+    str,
+    typer.Option(
+        help="Folder of Parquet tables, <dataset>/<table>/*.parquet, or bigquery://project/dataset."
+    ),
+]
+WarehouseOfResults = Annotated[
+    str | None,
+    typer.Option(
+        "--warehouse",
+        help="Folder of Parquet tables, or bigquery://project/dataset. [default: the demo's]",
+    ),
 ]
 Slugs = Annotated[
     list[str] | None, typer.Option(help="Only this experiment; may be given several times.")

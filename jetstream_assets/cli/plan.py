@@ -13,8 +13,8 @@ from jetstream_assets.cli import options
 from jetstream_assets.cli.console import console, errors, readable_errors
 from jetstream_assets.cli.request import asked_cells
 from jetstream_assets.config.planning import open_planner
-from jetstream_assets.errors import WarehouseError
-from jetstream_assets.orchestration.resources import WarehouseResource
+from jetstream_assets.orchestration.settings import read_settings
+from jetstream_assets.orchestration.warehouse_resource import check_warehouse, warehouse_resource
 from jetstream_assets.report.forecast_table import ForecastRow, forecast_table
 
 EPILOG = """[bold]Example[/bold]
@@ -27,7 +27,7 @@ def plan(
     *,
     config: options.Config,
     experiments: options.Experiments,
-    warehouse: options.WarehouseFolder,
+    warehouse: options.Warehouse,
     slug: options.Slugs = None,
     date: options.OnDate = None,
     from_: options.FromDate = None,
@@ -47,14 +47,13 @@ def plan(
     from jetstream_assets.analysis.options import AnalysisOptions  # noqa: PLC0415
 
     with readable_errors():
-        if not warehouse.is_dir():
-            raise WarehouseError(f"There is no folder {warehouse}. Check --warehouse.")
+        check_warehouse(warehouse)
         planner = open_planner(experiments, config, ref=ref)
         request = asked_cells(planner, slug or [], date, from_, to, all_dates=all_dates).runnable()
         for left_out in request.excluded:
             errors.print(f"left out: {left_out.slug}: {left_out.reason}", markup=False)
         plans = [planner.plan(cell.slug, cell.date) for cell in request.cells]
-        tables = WarehouseResource(root=str(warehouse)).open()
+        tables = warehouse_resource(read_settings(warehouse=warehouse)).open()
         followed = AnalysisOptions(lookback=lookback)
         told = [ForecastRow(**asdict(found)) for found in forecast(plans, tables, followed)]
         console.print(forecast_table(told, with_reused=reused))

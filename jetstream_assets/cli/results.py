@@ -3,16 +3,16 @@
 Belongs here: filters and printing. Does not: number formatting (`report.terminal`).
 """
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from sqlglot import exp
 
+from jetstream_assets.cli import options
 from jetstream_assets.cli.console import EXIT_USAGE, console, errors, readable_errors
 from jetstream_assets.experiments.windows import Period
-from jetstream_assets.orchestration.resources import WarehouseResource
 from jetstream_assets.orchestration.settings import read_settings
+from jetstream_assets.orchestration.warehouse_resource import warehouse_resource
 from jetstream_assets.report.terminal import statistics_table
 from jetstream_assets.warehouse.tables import DEFAULT_DATASET, ResultTable, all_slices
 
@@ -33,18 +33,18 @@ def results(
     ] = None,
     metric: Annotated[str | None, typer.Option(help="Only this metric.")] = None,
     segment: Annotated[str, typer.Option(help="Segment of the units.")] = "all",
-    warehouse: Annotated[
-        Path | None, typer.Option(help="Folder of Parquet tables. [default: the demo's]")
-    ] = None,
+    warehouse: options.WarehouseOfResults = None,
     dataset: Annotated[str, typer.Option(help="Dataset of the results.")] = DEFAULT_DATASET,
 ) -> None:
     """Show the statistics of an experiment: the newest window of each period."""
     wanted = _period(period)
     with readable_errors():
-        root = warehouse or read_settings().warehouse
-        tables = WarehouseResource(root=str(root)).open()
+        settings = read_settings(**{"warehouse": warehouse} if warehouse else {})
+        tables = warehouse_resource(settings).open()
         if not tables.slices(ResultTable.STATISTICS, slug, dataset):
-            errors.print(f"There are no statistics of {slug!r} in {root}. Run it first.")
+            errors.print(
+                f"There are no statistics of {slug!r} in {settings.warehouse}. Run it first."
+            )
             raise typer.Exit(EXIT_USAGE)
         query = _query(slug, dataset, wanted, metric, segment)
         rows = tables.query(query)

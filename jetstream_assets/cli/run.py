@@ -15,12 +15,12 @@ from jetstream_assets.cli import options
 from jetstream_assets.cli.console import EXIT_INCOMPLETE, console, errors, progress, readable_errors
 from jetstream_assets.cli.request import asked_cells
 from jetstream_assets.config.planning import open_planner
-from jetstream_assets.errors import WarehouseError
 from jetstream_assets.orchestration.launch import RunOutcome, open_instance, run_cells
 from jetstream_assets.orchestration.plan_store import find_plan
 from jetstream_assets.orchestration.request import Request
-from jetstream_assets.orchestration.resources import DocumentsResource, WarehouseResource
+from jetstream_assets.orchestration.resources import DocumentsResource
 from jetstream_assets.orchestration.settings import Executor, Settings, read_settings
+from jetstream_assets.orchestration.warehouse_resource import check_warehouse, warehouse_resource
 from jetstream_assets.report.cells import CellOutcome
 from jetstream_assets.report.gcs_store import is_bucket
 from jetstream_assets.report.outcomes import cell_outcome
@@ -45,7 +45,7 @@ def run(
     *,
     config: options.Config,
     experiments: options.Experiments,
-    warehouse: options.WarehouseFolder,
+    warehouse: options.Warehouse,
     output: Annotated[
         str, typer.Option(help="Folder, or gs://bucket/prefix, for the JSON documents.")
     ],
@@ -88,8 +88,7 @@ def run(
             lookback=lookback,
             full=full,
         )
-        if not warehouse.is_dir():
-            raise WarehouseError(f"There is no folder {warehouse}. Check --warehouse.")
+        check_warehouse(warehouse)
         planner = open_planner(experiments, config, ref=ref, strict=strict)
         request = asked_cells(planner, slug or [], date, from_, to, all_dates=all_dates)
         is_complete = analyse(settings, request, verbose=verbose)
@@ -149,7 +148,7 @@ def _outcomes(
     settings: Settings, cells: "Sequence[Cell]", runs: "Sequence[RunOutcome]"
 ) -> "Iterator[CellOutcome]":
     store = DocumentsResource(root=settings.output).open()
-    warehouse = WarehouseResource(root=str(settings.warehouse)).open()
+    warehouse = warehouse_resource(settings).open()
     planned = {run.slug for run in runs if run.plan_is_fresh}
     for cell in cells:
         plan = find_plan(store, cell) if cell.slug in planned else None

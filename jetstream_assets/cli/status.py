@@ -3,7 +3,6 @@
 Belongs here: the query and the printing. Does not: judging (`analysis.result_judgement`).
 """
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 from sqlglot import exp
 
+from jetstream_assets.cli import options
 from jetstream_assets.cli.console import EXIT_USAGE, console, errors, readable_errors
-from jetstream_assets.orchestration.resources import WarehouseResource
 from jetstream_assets.orchestration.settings import read_settings
+from jetstream_assets.orchestration.warehouse_resource import warehouse_resource
 from jetstream_assets.report.readable import printable
 from jetstream_assets.warehouse.tables import DEFAULT_DATASET, ResultTable, all_slices
 
@@ -32,9 +32,7 @@ _STYLES = {"ok": "green", "failed": "bold red", "stale": "yellow", "not_due": "d
 def status(
     *,
     slug: Annotated[str, typer.Option(help="The experiment slug.")],
-    warehouse: Annotated[
-        Path | None, typer.Option(help="Folder of Parquet tables. [default: the demo's]")
-    ] = None,
+    warehouse: options.WarehouseOfResults = None,
     dataset: Annotated[str, typer.Option(help="Dataset of the results.")] = DEFAULT_DATASET,
 ) -> None:
     """Show how many results of an experiment are there, and why the others are not.
@@ -42,11 +40,11 @@ def status(
     Of each result the newest date counts.
     """
     with readable_errors():
-        root = warehouse or read_settings().warehouse
-        tables = WarehouseResource(root=str(root)).open()
+        settings = read_settings(**{"warehouse": warehouse} if warehouse else {})
+        tables = warehouse_resource(settings).open()
         if not tables.slices(ResultTable.RESULT_STATUS, slug, dataset):
             errors.print(
-                f"There is no status of {slug!r} in {root}. Run it first.",
+                f"There is no status of {slug!r} in {settings.warehouse}. Run it first.",
                 markup=False,
                 highlight=False,
             )

@@ -51,9 +51,9 @@ from jetstream_assets.orchestration.resources import (
     DocumentsResource,
     InputsResource,
     OptionsResource,
-    WarehouseResource,
 )
 from jetstream_assets.orchestration.statistics import statistics_asset
+from jetstream_assets.orchestration.warehouse_resource import WarehouseResource
 
 if TYPE_CHECKING:
     Checked = MaterializeResult[None]

@@ -19,9 +19,9 @@ from jetstream_assets.orchestration.partitions import EXPERIMENT
 from jetstream_assets.orchestration.resources import (
     DocumentsResource,
     InputsResource,
-    WarehouseResource,
 )
 from jetstream_assets.orchestration.settings import Settings
+from jetstream_assets.orchestration.warehouse_resource import WarehouseResource
 
 if TYPE_CHECKING:
     from jetstream_assets.analysis.freshness import Freshness

@@ -34,8 +34,9 @@ from jetstream_assets.orchestration.ended_runs import (
     failed_steps,
     reason_of,
 )
-from jetstream_assets.orchestration.resources import DocumentsResource, WarehouseResource
+from jetstream_assets.orchestration.resources import DocumentsResource
 from jetstream_assets.orchestration.settings import NotifiedChecks, Settings
+from jetstream_assets.orchestration.warehouse_resource import WarehouseResource
 
 FAILED_RUNS = "failed_runs"
 FAILED_CHECKS = "failed_checks"

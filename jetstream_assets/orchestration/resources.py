@@ -1,6 +1,7 @@
 """What assets reach the outside world through; each resource is a thin factory of plain Python.
 
-Belongs here: opening a warehouse, the inputs, the document store. Does not: what is done with them.
+Belongs here: opening the inputs and the document store. Does not: what is done with them, opening a
+warehouse (`warehouse_resource`).
 """
 
 from pathlib import Path
@@ -10,6 +11,7 @@ from dagster import ConfigurableResource
 
 from jetstream_assets.experiments.checks import Limits
 from jetstream_assets.orchestration.settings import Settings
+from jetstream_assets.orchestration.warehouse_resource import warehouse_resource
 from jetstream_assets.report.gcs_store import GcsDocumentStore, bucket_and_prefix, is_bucket
 
 if TYPE_CHECKING:
@@ -17,30 +19,9 @@ if TYPE_CHECKING:
     from jetstream_assets.config.planning import Planner
     from jetstream_assets.orchestration.accepted_configuration import Source
     from jetstream_assets.report.store import DocumentStore
-    from jetstream_assets.warehouse.base import Warehouse
 
 # The pool of the steps whose queries weigh on the warehouse; its limit is in dagster.yaml.
 WAREHOUSE_POOL = "warehouse"
-
-
-class WarehouseResource(ConfigurableResource):  # type: ignore[type-arg]  # yields itself
-    """The embedded warehouse: DuckDB over a folder of Parquet.
-
-    With more than one thread DuckDB adds floats in an order that varies from run to run, so the
-    last digits of a sum do, too. One thread gives the same bytes each time.
-    """
-
-    root: str
-    threads: int = 1
-    memory_limit: str | None = None
-
-    def open(self) -> "Warehouse":
-        """The warehouse."""
-        from jetstream_assets.warehouse.duckdb_parquet import (  # noqa: PLC0415  # loads DuckDB
-            DuckDBParquetWarehouse,
-        )
-
-        return DuckDBParquetWarehouse(Path(self.root), self.threads, self.memory_limit)
 
 
 class InputsResource(ConfigurableResource):  # type: ignore[type-arg]  # yields itself
@@ -127,11 +108,7 @@ class ChecksResource(ConfigurableResource):  # type: ignore[type-arg]  # yields 
 def resources(settings: Settings) -> dict[str, object]:
     """All resources of the code location, by the names that assets ask for."""
     return {
-        "warehouse": WarehouseResource(
-            root=str(settings.warehouse),
-            threads=settings.threads,
-            memory_limit=settings.memory_limit,
-        ),
+        "warehouse": warehouse_resource(settings),
         "inputs": InputsResource(
             experiments=settings.experiments,
             configuration=settings.configuration,

@@ -31,9 +31,9 @@ from jetstream_assets.orchestration.jobs import analysis_job
 from jetstream_assets.orchestration.resources import (
     DocumentsResource,
     InputsResource,
-    WarehouseResource,
 )
 from jetstream_assets.orchestration.settings import Settings
+from jetstream_assets.orchestration.warehouse_resource import WarehouseResource
 
 DAILY = "daily_analysis"
 WAITING = "waiting_cells"

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from jetstream_assets.errors import SettingsError
 from jetstream_assets.experiments.checks import Check
 from jetstream_assets.report.gcs_store import bucket_and_prefix, is_bucket
+from jetstream_assets.warehouse.location import is_bigquery, project_and_dataset
 
 
 class Executor(StrEnum):
@@ -56,9 +57,30 @@ class Settings(BaseSettings):
         ".jetstream/demo/experiments.json",
         description="File or URL of the experiments' records in Experimenter's JSON shape.",
     )
-    warehouse: Path = Field(
-        Path(".jetstream/demo/warehouse"),
-        description="Folder of Parquet tables, <dataset>/<table>/; results are written there too.",
+    warehouse: str = Field(
+        ".jetstream/demo/warehouse",
+        description="Folder of Parquet tables, <dataset>/<table>/, or bigquery://project/dataset; "
+        "results are written there too.",
+    )
+    bigquery_location: str | None = Field(
+        None, description="Location of the datasets, such as EU; default: the service's."
+    )
+    bigquery_source_project: str | None = Field(
+        None,
+        description="Project of tables that SQL names without one; default: that of the warehouse.",
+    )
+    bigquery_maximum_bytes_billed: int = Field(
+        default=10_000_000_000_000,
+        ge=1,
+        description="Bytes that one query may bill; one that would bill more is refused.",
+    )
+    bigquery_timeout_seconds: float = Field(
+        default=21_600, gt=0, description="Seconds after which a query in BigQuery is stopped."
+    )
+    bigquery_scratch_hours: float = Field(
+        default=24,
+        ge=1,
+        description="Hours after which scratch tables are gone that a killed run left in BigQuery.",
     )
     output: str = Field(
         ".jetstream/demo/output",
@@ -157,6 +179,13 @@ class Settings(BaseSettings):
             bucket_and_prefix(str(output))
         return str(output) if isinstance(output, Path) else output
 
+    @field_validator("warehouse", mode="before")
+    @classmethod
+    def _is_folder_or_bigquery(cls, warehouse: object) -> object:
+        if is_bigquery(str(warehouse)):
+            project_and_dataset(str(warehouse))
+        return str(warehouse) if isinstance(warehouse, Path) else warehouse
+
     @field_validator("ui_url")
     @classmethod
     def _without_slash(cls, url: str | None) -> str | None:
@@ -180,7 +209,9 @@ class Settings(BaseSettings):
 
     def absolute(self) -> "Settings":
         """The same settings with local paths made absolute, for processes started elsewhere."""
-        paths: dict[str, object] = {"warehouse": self.warehouse.resolve()}
+        paths: dict[str, object] = {}
+        if not is_bigquery(self.warehouse):
+            paths["warehouse"] = str(Path(self.warehouse).resolve())
         if not is_bucket(self.output):
             paths["output"] = str(Path(self.output).resolve())
         local = {

@@ -35,8 +35,8 @@ from jetstream_assets.orchestration.resources import (
     WAREHOUSE_POOL,
     ChecksResource,
     OptionsResource,
-    WarehouseResource,
 )
+from jetstream_assets.orchestration.warehouse_resource import WarehouseResource
 
 STATISTICS = AssetKey("statistics")
 # The output by which Dagster knows the check of the asset.

@@ -123,7 +123,7 @@ class Laboratory:
 
     @property
     def tables(self) -> Warehouse:
-        return DuckDBParquetWarehouse(self.settings.warehouse, 1)
+        return DuckDBParquetWarehouse(Path(self.settings.warehouse), 1)
 
     @property
     def documents(self) -> FolderDocumentStore:
