@@ -129,14 +129,11 @@ def resources(settings: Settings) -> dict[str, object]:
 def _bucket(location: str) -> "DocumentStore":
     """The store in a bucket, with the credentials that Google's libraries find by themselves."""
     from dagster_gcp.gcs import GCSResource  # noqa: PLC0415  # loads Google's client
-    from google.auth.exceptions import DefaultCredentialsError  # noqa: PLC0415
 
-    from jetstream_assets.report.gcs_errors import credentials_missing  # noqa: PLC0415
+    from jetstream_assets.report.gcs_errors import trouble  # noqa: PLC0415  # loads it, too
 
-    try:
+    with trouble(f"the documents in {location}", "JETSTREAM_OUTPUT"):
         client = GCSResource().get_client()
-    except DefaultCredentialsError:
-        raise credentials_missing() from None
     return GcsDocumentStore(client, *bucket_and_prefix(location))
 
 

@@ -38,54 +38,75 @@ def is_absent(error: Exception) -> bool:
 
 
 @contextmanager
-def trouble(bucket: str, name: str) -> Iterator[None]:
-    """Raise what the client raises as a `DocumentStoreError` that names the document."""
+def trouble(subject: str, setting: str, roles: str = ROLE) -> Iterator[None]:
+    """Raise what the client raises as a `DocumentStoreError`.
+
+    Args:
+        subject: What is read or written, and in which bucket.
+        setting: Where the bucket is named.
+        roles: What an account needs on the bucket.
+    """
     from google.api_core.exceptions import GoogleAPIError  # noqa: PLC0415  # heavy
     from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415  # heavy
-    from google.cloud.storage.exceptions import (  # heavy
-        DataCorruption,
-        InvalidResponse,
-    )
+    from google.cloud.storage.exceptions import DataCorruption, InvalidResponse  # heavy
 
     try:
         yield
     except (GoogleAPIError, GoogleAuthError, InvalidResponse, DataCorruption, OSError) as error:
+        if _is_of_this_machine(error):
+            raise
         # What the client says is left out of the chain of causes, too: a log shows all of it.
-        raise _told(error, f"the document {name!r} in the bucket {bucket}") from None
+        raise _told(error, f"{subject} cannot be read or written", setting, roles) from None
+
+
+def missing_bucket(problem: str, setting: str) -> DocumentStoreError:
+    """There is no such bucket."""
+    return DocumentStoreRefusedError(
+        f"{problem}: the bucket does not exist. Create it, or correct {setting}."
+    )
 
 
 def credentials_missing() -> DocumentStoreError:
     """There are no credentials at all."""
     return DocumentStoreRefusedError(
-        "documents cannot be stored in a bucket: found no Google credentials. Use workload "
-        "identity in a cluster, or `gcloud auth application-default login` on your machine."
+        "a bucket cannot be reached: found no Google credentials. Use workload identity in a "
+        "cluster, or `gcloud auth application-default login` on your machine."
     )
 
 
-def _told(error: Exception, document: str) -> DocumentStoreError:
-    from google.api_core import exceptions as api  # noqa: PLC0415  # heavy
-    from google.auth.exceptions import GoogleAuthError, TransportError  # noqa: PLC0415  # heavy
+def _is_of_this_machine(error: Exception) -> bool:
+    """Whether a disk is full, or the like; the errors of the network's library have no number."""
+    is_of_network = isinstance(error, ConnectionError | TimeoutError)
+    return isinstance(error, OSError) and error.errno is not None and not is_of_network
 
+
+def _told(error: Exception, problem: str, setting: str, roles: str) -> DocumentStoreError:
+    from google.api_core import exceptions as api  # noqa: PLC0415  # heavy
+    from google.auth.exceptions import (  # noqa: PLC0415  # heavy
+        DefaultCredentialsError,
+        GoogleAuthError,
+        TransportError,
+    )
+
+    if isinstance(error, DefaultCredentialsError):
+        return credentials_missing()
     if isinstance(error, api.NotFound):
-        return DocumentStoreRefusedError(
-            f"{document} cannot be read or written: the bucket does not exist. Create it, or "
-            "correct JETSTREAM_OUTPUT."
-        )
+        return missing_bucket(problem, setting)
     if isinstance(error, api.Forbidden):
         return DocumentStoreRefusedError(
-            f"{document} cannot be read or written: permission is missing ({_reason(error)}). "
-            f"Grant the account of the run {ROLE} on the bucket."
+            f"{problem}: permission is missing ({_reason(error)}). Grant the account of the run "
+            f"{roles} on the bucket."
         )
     if isinstance(error, api.Unauthorized) or (
         isinstance(error, GoogleAuthError) and not isinstance(error, TransportError)
     ):
         return DocumentStoreRefusedError(
-            f"{document} cannot be read or written: Google does not accept the credentials "
-            f"({type(error).__name__}). Check the workload identity or sign in again."
+            f"{problem}: Google does not accept the credentials ({type(error).__name__}). Check "
+            "the workload identity or sign in again."
         )
     return DocumentStoreError(
-        f"{document} cannot be read or written: Google Cloud Storage did not do it "
-        f"({_reason(error)}). It may pass: run again, and look at Google's status page if not."
+        f"{problem}: Google Cloud Storage did not do it ({_reason(error)}). It may pass: run "
+        "again, and look at Google's status page if not."
     )
 
 

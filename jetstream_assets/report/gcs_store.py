@@ -30,6 +30,8 @@ from jetstream_assets.report.store import (
 )
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from google.cloud.storage import Blob, Client  # noqa: TC004  # loading it takes long
 
 SCHEME = "gs://"
@@ -87,7 +89,7 @@ class GcsDocumentStore:
                 other writers have been first again and again.
         """
         checked_name(name)
-        with trouble(self.bucket, name):
+        with self._trouble(name):
             for attempt in range(_ATTEMPTS):
                 present = self._present(name, body, content_type)
                 if present is not None and present.as_of > as_of:
@@ -109,7 +111,7 @@ class GcsDocumentStore:
     def read(self, name: str) -> bytes | None:
         """The document's bytes; None when there is none."""
         checked_name(name)
-        with trouble(self.bucket, name):
+        with self._trouble(name):
             try:
                 body: bytes = self._blob(name).download_as_bytes(**self._patience)
             except Exception as error:
@@ -121,7 +123,7 @@ class GcsDocumentStore:
     def names(self, folder: str) -> tuple[str, ...]:
         """The names of the documents directly in a folder, sorted; empty when there is none."""
         before = self._key(checked_name(folder)) + "/"
-        with trouble(self.bucket, folder):
+        with self._trouble(folder):
             blobs = self.client.list_blobs(
                 self.bucket, prefix=before, delimiter="/", **self._patience
             )
@@ -132,7 +134,7 @@ class GcsDocumentStore:
     def remove(self, name: str) -> None:
         """Remove a document with its date; nothing when there is none."""
         checked_name(name)
-        with trouble(self.bucket, name):
+        with self._trouble(name):
             try:
                 self._blob(name).delete(**self._patience)
             except Exception as error:
@@ -187,6 +189,9 @@ class GcsDocumentStore:
 
         retry = DEFAULT_RETRY.with_timeout(self.seconds).with_delay(initial=0.2, maximum=10.0)
         return {"retry": retry, "timeout": min(self.seconds, 60.0)}
+
+    def _trouble(self, name: str) -> AbstractContextManager[None]:
+        return trouble(f"the document {name!r} in the bucket {self.bucket}", "JETSTREAM_OUTPUT")
 
     def _blob(self, name: str) -> Blob:
         return self.client.bucket(self.bucket).blob(self._key(name))

@@ -1,0 +1,54 @@
+"""The production instance of the repository, over a real Postgres and a bucket on loopback.
+
+Belongs here: what its file reads from the environment, an instance of it. Does not: Dagster's
+processes (`installation`), what is run (the tests).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+from dagster import DagsterInstance
+from sqlalchemy.engine import make_url
+
+from jetstream_assets_tests.ui.services import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+LOGS_BUCKET = "our-compute-logs"
+
+
+@contextmanager
+def production_instance(
+    home: Path, database: str, variables: Mapping[str, str], password: str = ""
+) -> Iterator[DagsterInstance]:
+    """An instance of ``k8s/dagster.yaml`` as it is; its variables are set while the body runs.
+
+    Args:
+        home: A folder for the DAGSTER_HOME; it is made.
+        database: The address of a Postgres database, which takes any password.
+        variables: How Google's clients reach their services.
+        password: The password to give it.
+    """
+    home.mkdir(parents=True)
+    shutil.copy(ROOT / "k8s" / "dagster.yaml", home)
+    url = make_url(database)
+    postgres = {
+        "POSTGRES_HOST": "",
+        "POSTGRES_USER": str(url.username),
+        "POSTGRES_PASSWORD": password,
+        # The server of the tests listens on a socket of the file system alone.
+        "POSTGRES_DB": f"{url.database}?host={url.query['host']}",
+    }
+    own = {"COMPUTE_LOGS_BUCKET": LOGS_BUCKET, "DAGSTER_HOME": str(home)}
+    with (
+        patch.dict(os.environ, {**variables, **postgres, **own}),
+        DagsterInstance.from_config(str(home)) as instance,
+    ):
+        yield instance
