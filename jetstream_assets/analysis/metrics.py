@@ -36,6 +36,7 @@ from jetstream_assets.experiments.plan import AnalysisPlan, PlannedWindow
 from jetstream_assets.sql import sources
 from jetstream_assets.sql.metrics import metric_probe, metrics_query
 from jetstream_assets.warehouse.base import Provenance, Warehouse
+from jetstream_assets.warehouse.purpose import asked_for
 from jetstream_assets.warehouse.tables import ResultTable, Slice
 
 if TYPE_CHECKING:
@@ -76,15 +77,20 @@ def compute_metrics(
     if not bases:
         return _give_up(plan, warehouse, enrolled.failures)
     known = computable(plan.settled, enrolled.failures)
-    parts = [
-        _Computation(plan, warehouse, known, bases, windows, aggregates).ensure(*slices)
-        for windows, slices in _wanted(plan)
-    ]
+    parts = []
+    for windows, slices in _wanted(plan):
+        with asked_for(period=_periods(windows)):
+            computation = _Computation(plan, warehouse, known, bases, windows, aggregates)
+            parts.append(computation.ensure(*slices))
     return StageResult(
         written=enrolled.written + tuple(w for part in parts for w in part.written),
         reused=enrolled.reused + tuple(s for part in parts for s in part.reused),
         failures=enrolled.failures + tuple(f for part in parts for f in part.failures),
     )
+
+
+def _periods(windows: tuple[PlannedWindow, ...]) -> str:
+    return ",".join(dict.fromkeys(window.due.period.suffix for window in windows))
 
 
 def _enrolled(

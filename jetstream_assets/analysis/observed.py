@@ -83,6 +83,10 @@ class ObservedWarehouse:
         """As the warehouse inside."""
         return self._inside.slices(table, experiment, dataset)
 
+    def experiments(self, table: ResultTable, dataset: str) -> tuple[str, ...]:
+        """As the warehouse inside."""
+        return self._inside.experiments(table, dataset)
+
     def dry_run(self, tree: exp.Expr) -> Estimate:
         """As the warehouse inside."""
         return self._inside.dry_run(tree)

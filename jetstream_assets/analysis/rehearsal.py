@@ -94,6 +94,10 @@ class RehearsalWarehouse:
         """As the warehouse inside."""
         return self._inside.query(tree)
 
+    def experiments(self, table: ResultTable, dataset: str) -> tuple[str, ...]:
+        """As the warehouse inside."""
+        return self._inside.experiments(table, dataset)
+
     def dry_run(self, tree: exp.Expr) -> Estimate:
         """As the warehouse inside."""
         return self._inside.dry_run(tree)

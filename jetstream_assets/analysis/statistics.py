@@ -27,6 +27,7 @@ from jetstream_assets.analysis.slices import (
 from jetstream_assets.analysis.stage import StageResult
 from jetstream_assets.analysis.statistics_table import ROW_ORDER
 from jetstream_assets.experiments.fingerprints import statistics_fingerprint
+from jetstream_assets.warehouse.purpose import asked_for
 from jetstream_assets.warehouse.tables import STATISTICS_SCHEMA, ResultTable
 
 if TYPE_CHECKING:
@@ -130,21 +131,23 @@ def stored_statistics(plan: AnalysisPlan, warehouse: Warehouse) -> pa.Table:
 def _shard_rows(
     plan: AnalysisPlan, warehouse: Warehouse, shard: Shard, failures: Sequence[Failure]
 ) -> pa.Table:
-    before = _preenrollment(plan)
-    rows = [
-        statistics_rows(
-            window,
-            plan.declared,
-            warehouse,
-            _metrics(plan, window),
-            before,
-            failures,
-            mine,
-            include_counts=shard.counts_units,
-        )
-        for window in plan.windows
-        if (mine := shard.summaries(plan, window)) or shard.counts_units
-    ]
+    before, rows = _preenrollment(plan), []
+    for window in plan.windows:
+        mine = shard.summaries(plan, window)
+        if not mine and not shard.counts_units:
+            continue
+        with asked_for(period=window.due.period.suffix):
+            found = statistics_rows(
+                window,
+                plan.declared,
+                warehouse,
+                _metrics(plan, window),
+                before,
+                failures,
+                mine,
+                include_counts=shard.counts_units,
+            )
+        rows.append(found)
     return pa.concat_tables([STATISTICS_SCHEMA.empty_table(), *rows])
 
 

@@ -35,6 +35,7 @@ from jetstream_assets.orchestration.configuration_check import (
     check_of_run,
     configuration_is_valid,
 )
+from jetstream_assets.orchestration.costs import about, paid
 from jetstream_assets.orchestration.metadata import (
     Metadata,
     aggregates_metadata,
@@ -143,11 +144,13 @@ def _enrollments(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
         from jetstream_assets.analysis.enrollments import compute_enrollments  # noqa: PLC0415
 
         tables, told = warehouse.open(), options.open()
-        # The newest first: one scan then reads the days of events that all of them need.
-        for plan in sorted(plans, key=lambda plan: plan.date, reverse=True):
-            result = compute_enrollments(plan, tables, told)
-            note(context, Cell(plan.slug, plan.date), stage_metadata(result))
-        return Checked(check_results=check_results("enrollments", plans, tables, quality))
+        with paid(context, "enrollments", plans, tables):
+            # The newest first: one scan then reads the days of events that all of them need.
+            for plan in sorted(plans, key=lambda plan: plan.date, reverse=True):
+                with about(plan):
+                    result = compute_enrollments(plan, tables, told)
+                note(context, Cell(plan.slug, plan.date), stage_metadata(result))
+            return Checked(check_results=check_results("enrollments", plans, tables, quality))
 
     return enrollments
 
@@ -175,13 +178,15 @@ def _daily_aggregates(partitions: PartitionsDefinition[str]) -> AssetsDefinition
         from jetstream_assets.analysis.refresh import by_experiment  # noqa: PLC0415
 
         tables, told, asked = warehouse.open(), options.open(), set(cells(context))
-        for group in by_experiment(plans, tables, told):
-            aggregates = compute_daily_aggregates(group, tables, told)
-            for plan in group:
-                if (cell := Cell(plan.slug, plan.date)) in asked:
-                    metadata = aggregates_metadata(plan, aggregates, is_last=plan is group[-1])
-                    note(context, cell, metadata)
-        return Checked(check_results=check_results("daily_aggregates", plans, tables, quality))
+        with paid(context, "daily_aggregates", plans, tables):
+            for group in by_experiment(plans, tables, told):
+                with about(group[-1]):
+                    aggregates = compute_daily_aggregates(group, tables, told)
+                for plan in group:
+                    if (cell := Cell(plan.slug, plan.date)) in asked:
+                        metadata = aggregates_metadata(plan, aggregates, is_last=plan is group[-1])
+                        note(context, cell, metadata)
+            return Checked(check_results=check_results("daily_aggregates", plans, tables, quality))
 
     return daily_aggregates
 
@@ -210,13 +215,15 @@ def _metrics(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
         from jetstream_assets.analysis.refresh import by_experiment  # noqa: PLC0415
 
         tables, told, asked = warehouse.open(), options.open(), set(cells(context))
-        for group in by_experiment(plans, tables, told):
-            aggregates = compute_daily_aggregates(group, tables, told)
-            for plan in group:
-                result = compute_metrics(plan, tables, told, aggregates)
-                if (cell := Cell(plan.slug, plan.date)) in asked:
-                    note(context, cell, stage_metadata(result))
-        return Checked(check_results=check_results("metrics", plans, tables, quality))
+        with paid(context, "metrics", plans, tables):
+            for group in by_experiment(plans, tables, told):
+                with about(group[-1]):
+                    aggregates = compute_daily_aggregates(group, tables, told)
+                    results = [compute_metrics(p, tables, told, aggregates) for p in group]
+                for plan, result in zip(group, results, strict=True):
+                    if (cell := Cell(plan.slug, plan.date)) in asked:
+                        note(context, cell, stage_metadata(result))
+            return Checked(check_results=check_results("metrics", plans, tables, quality))
 
     return metrics
 
@@ -234,11 +241,13 @@ def _result_status(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
         from jetstream_assets.analysis.result_status import compute_result_status  # noqa: PLC0415
 
         tables, told, asked = warehouse.open(), options.open(), set(cells(context))
-        for group in by_experiment(plans, tables, told):
-            for plan in group:
-                result, statuses = compute_result_status(plan, tables, context.run.run_id)
-                if (cell := Cell(plan.slug, plan.date)) in asked:
-                    note(context, cell, status_metadata(result, statuses))
+        with paid(context, "result_status", plans, tables):
+            for group in by_experiment(plans, tables, told):
+                for plan in group:
+                    with about(plan):
+                        found = compute_result_status(plan, tables, context.run.run_id)
+                    if (cell := Cell(plan.slug, plan.date)) in asked:
+                        note(context, cell, status_metadata(*found))
 
     return result_status
 
@@ -266,19 +275,23 @@ def _statistics_export(partitions: PartitionsDefinition[str]) -> AssetsDefinitio
         tables, store, started = warehouse.open(), documents.open(), datetime.now(UTC)
         judged: list[Judged] = []
         blocked: list[str] = []
-        # Documents hold all dates of an experiment, so the last cell of a run publishes for all.
-        for _, group in groupby(plans, key=lambda plan: plan.slug):
-            of_experiment = list(group)
-            last, url = of_experiment[-1], documents.configuration_url
-            ready = results_documents(last, tables, started, url)
-            if reasons := reasons_to_block(of_experiment, tables, ready, quality):
-                blocked += reasons
-                continue
-            published = publish(ready, store)
-            judged.append(Judged(last, len(of_experiment), check_published(published, store)))
-            for plan in of_experiment:
-                note(context, Cell(plan.slug, plan.date), published_metadata(published))
-        refuse_export(context, blocked)
-        return Checked(check_results=results_of(judged, quality))
+        with paid(context, "statistics_export", plans, tables):
+            # Documents hold all dates of an experiment, so the last cell of a run publishes for
+            # all.
+            for _, group in groupby(plans, key=lambda plan: plan.slug):
+                of_experiment = list(group)
+                last, url = of_experiment[-1], documents.configuration_url
+                with about(last):
+                    ready = results_documents(last, tables, started, url)
+                    reasons = reasons_to_block(of_experiment, tables, ready, quality)
+                if reasons:
+                    blocked += reasons
+                    continue
+                published = publish(ready, store)
+                judged.append(Judged(last, len(of_experiment), check_published(published, store)))
+                for plan in of_experiment:
+                    note(context, Cell(plan.slug, plan.date), published_metadata(published))
+            refuse_export(context, blocked)
+            return Checked(check_results=results_of(judged, quality))
 
     return statistics_export

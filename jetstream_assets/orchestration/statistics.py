@@ -28,6 +28,7 @@ from dagster import (
 from jetstream_assets.experiments.checks import Check
 from jetstream_assets.orchestration.attempts import retry_only_what_may_pass
 from jetstream_assets.orchestration.checks import check_results, check_specs
+from jetstream_assets.orchestration.costs import about, paid, unpaid
 from jetstream_assets.orchestration.metadata import statistics_metadata
 from jetstream_assets.orchestration.partitions import BACKFILL, Cell
 from jetstream_assets.orchestration.plan_store import Plans
@@ -75,18 +76,22 @@ def _shard(index: int, count: int) -> OpDefinition:
         ins={"plans": In(), "metrics": In(Nothing)},
         pool=WAREHOUSE_POOL,
     )
-    def shard(plans: Plans, warehouse: WarehouseResource, options: OptionsResource) -> list[Any]:
-        """For each cell one shard's rows, or None, and the queries that gave them."""
+    def shard(
+        plans: Plans, warehouse: WarehouseResource, options: OptionsResource
+    ) -> tuple[list[Any], list[Any]]:
+        """For each cell one shard's rows, or None, and its queries; and what all queries cost."""
         from jetstream_assets.analysis.observed import ObservedWarehouse  # noqa: PLC0415
         from jetstream_assets.analysis.refresh import by_experiment  # noqa: PLC0415
         from jetstream_assets.analysis.statistics import Shard, shard_statistics  # noqa: PLC0415
 
-        tables = ObservedWarehouse(warehouse.open())
-        return [
-            (Cell(p.slug, p.date), shard_statistics(p, tables, Shard(index, count)), tables.taken())
-            for group in by_experiment(plans, tables, options.open())
-            for p in group
-        ]
+        tables, found = ObservedWarehouse(warehouse.open()), []
+        with unpaid("statistics", plans) as bill:
+            for group in by_experiment(plans, tables, options.open()):
+                for plan in group:
+                    with about(plan):
+                        rows = shard_statistics(plan, tables, Shard(index, count))
+                    found.append((Cell(plan.slug, plan.date), rows, tables.taken()))
+        return found, bill.costs
 
     return shard
 
@@ -113,22 +118,26 @@ def _store(names: tuple[str, ...]) -> OpDefinition:
         )
 
         tables = warehouse.open()
-        found = [{cell: part for cell, *part in shard} for shard in shards.values()]
+        found = [{cell: part for cell, *part in shard} for shard, _ in shards.values()]
         asked = {Cell(plan.slug, plan.date) for plan in plans}
-        for group in by_experiment(plans, tables, options.open()):
-            for plan in group:
-                cell = Cell(plan.slug, plan.date)
-                # A cell that a shard did not meet is one that it found nothing to do for.
-                parts = [shard.get(cell, (None, ())) for shard in found]
-                result = store_statistics(plan, tables, [rows for rows, _ in parts])
-                if cell in asked:
-                    queries = [query for _, queries in parts for query in queries]
-                    stored = stored_statistics(plan, tables)
-                    metadata = statistics_metadata(result, stored, queries)
-                    context.add_asset_metadata(
-                        metadata, asset_key=STATISTICS, partition_key=cell.key
-                    )
+        with paid(context, "statistics", plans, tables) as bill:
+            bill.add([cost for _, costs in shards.values() for cost in costs])
+            for group in by_experiment(plans, tables, options.open()):
+                for plan in group:
+                    cell = Cell(plan.slug, plan.date)
+                    # A cell that a shard did not meet is one that it found nothing to do for.
+                    parts = [shard.get(cell, (None, ())) for shard in found]
+                    with about(plan):
+                        result = store_statistics(plan, tables, [rows for rows, _ in parts])
+                    if cell in asked:
+                        queries = [query for _, queries in parts for query in queries]
+                        stored = stored_statistics(plan, tables)
+                        metadata = statistics_metadata(result, stored, queries)
+                        context.add_asset_metadata(
+                            metadata, asset_key=STATISTICS, partition_key=cell.key
+                        )
+            results = check_results("statistics", plans, tables, quality)
         yield Output(None, "result")
-        yield from check_results("statistics", plans, tables, quality)
+        yield from results
 
     return store

@@ -49,7 +49,8 @@ class Written:
     """What a replacement did: rows and bytes written, bytes of source read, seconds, statement.
 
     ``rows_scanned`` are the rows of all tables that were read for it, again for every time that
-    they were read; ``source_rows_scanned`` those of them that are no rows of slices.
+    they were read; ``source_rows_scanned`` those of them that are no rows of slices. What is paid
+    for is noted by `query_costs.note_cost`.
     """
 
     rows: int
@@ -136,6 +137,10 @@ class Warehouse(Protocol):
 
     def slices(self, table: ResultTable, experiment: str, dataset: str) -> tuple[Slice, ...]:
         """The stored slices of a table and experiment, by date."""
+        ...
+
+    def experiments(self, table: ResultTable, dataset: str) -> tuple[str, ...]:
+        """The slugs of the experiments that have slices of a table, as far as they can be told."""
         ...
 
     def dry_run(self, tree: exp.Expr) -> Estimate:

@@ -85,7 +85,7 @@ class BigQueryWarehouse:
         manifests = Manifests(session, self.options)
         object.__setattr__(self, "_tables", tables)
         object.__setattr__(self, "_queries", Queries(session, self.options, tables))
-        object.__setattr__(self, "_relations", BigQueryRelations(manifests, self.options))
+        object.__setattr__(self, "_relations", BigQueryRelations(manifests, tables))
 
     def __reduce__(self) -> tuple[type[BigQueryWarehouse], tuple[OpenClient, BigQueryOptions]]:
         return type(self), (self.open_client, self.options)
@@ -139,6 +139,11 @@ class BigQueryWarehouse:
         entries = self._relations.manifests.entries(dataset, experiment)
         keys = (key for key in entries if key[0] == str(table))
         return tuple(sorted(Slice(table, experiment, day, dataset, part) for _, day, part in keys))
+
+    def experiments(self, table: ResultTable, dataset: str) -> tuple[str, ...]:
+        """The slugs that have slices of a table, by the names of their tables."""
+        with readable("", f"Listing the tables of {dataset}"):
+            return self._tables.experiments(str(table), dataset)
 
     def dry_run(self, tree: exp.Expr) -> Estimate:
         """Check a query without running it; what it would read is the service's upper bound."""

@@ -1,13 +1,16 @@
 """What a job cost, as far as the service tells.
 
-Belongs here: reading a job's statistics. Does not: recording them.
+Belongs here: reading a job's statistics. Does not: keeping them (`query_costs`).
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypedDict
 
 from jetstream_assets.warehouse.bigquery_names import SEPARATOR
+from jetstream_assets.warehouse.purpose import current_purpose
+from jetstream_assets.warehouse.query_costs import QueryCost
 from jetstream_assets.warehouse.tables import ResultTable
 
 if TYPE_CHECKING:
@@ -37,6 +40,22 @@ def cost_of(job: QueryJob | None) -> Cost:
         "rows_scanned": sum(rows for _, rows in scans),
         "source_rows_scanned": sum(rows for table, rows in scans if not _holds_slices(table)),
     }
+
+
+def query_cost(job: QueryJob, kind: str) -> QueryCost:
+    """What a query that has ended cost, for whom it is asked now."""
+    began, ended = job.started or job.created, job.ended
+    is_told = began is not None and ended is not None
+    return QueryCost(
+        purpose=current_purpose(),
+        kind=kind,
+        job=job.job_id or "",
+        started_at=began or datetime.now(UTC),
+        seconds=(ended - began).total_seconds() if is_told else 0.0,
+        bytes_read=int(job.total_bytes_processed or 0),
+        bytes_billed=int(job.total_bytes_billed or 0),
+        slot_seconds=int(job.slot_millis or 0) / 1000,
+    )
 
 
 def _scans(job: QueryJob) -> Iterator[tuple[str, int]]:

@@ -10,6 +10,7 @@ import io
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from jetstream_assets.warehouse.bigquery_cost import query_cost
 from jetstream_assets.warehouse.bigquery_jobs import (
     REQUEST_SECONDS,
     JobPlan,
@@ -20,6 +21,7 @@ from jetstream_assets.warehouse.bigquery_jobs import (
 from jetstream_assets.warehouse.bigquery_names import job_name, label_value
 from jetstream_assets.warehouse.bigquery_neighbours import told_of_neighbours
 from jetstream_assets.warehouse.purpose import current_purpose
+from jetstream_assets.warehouse.query_costs import note_cost
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,7 +72,7 @@ class Queries:
         Its id is its own, so that a request that is sent twice runs it once; asked again, it costs
         nothing, since the service keeps results as long as no table that was read has changed.
         """
-        job = self._run(sql, job_name("read", sql, uuid.uuid4().hex), self._limited())
+        job = self._run(sql, ("read", sql, uuid.uuid4().hex), self._limited())
         with readable(sql, what_is_asked()):
             rows = job.result(retry=retry_of_requests(), timeout=REQUEST_SECONDS)
             return job, self._arrow(rows)
@@ -89,7 +91,7 @@ class Queries:
     def store(self, sql: str, scratch: TableReference, version: str) -> QueryJob:
         """The rows of a query in a scratch table that is made for them."""
         config = self._limited(destination=scratch, write_disposition="WRITE_TRUNCATE")
-        return self._run(sql, job_name("store", version), config, scratch)
+        return self._run(sql, ("store", version), config, scratch)
 
     def load(self, rows: bytes, scratch: TableReference, version: str) -> LoadJob:
         """The rows of a Parquet file in a scratch table that is made for them."""
@@ -130,7 +132,7 @@ class Queries:
 
         It has no limit of bytes: it reads what was paid for when it was stored.
         """
-        return self._run(script, job_name("replace", version), self._config())
+        return self._run(script, ("replace", version), self._config())
 
     def estimate(self, sql: str) -> QueryJob:
         """A query that is checked and not run."""
@@ -147,7 +149,7 @@ class Queries:
     def _run(
         self,
         sql: str,
-        name: str,
+        named: tuple[str, ...],
         config: QueryJobConfig,
         scratch: TableReference | None = None,
     ) -> QueryJob:
@@ -164,9 +166,10 @@ class Queries:
                 job_retry=None,
             )
 
-        plan = JobPlan(name, start, self._kept(scratch), sql, what_is_asked())
+        plan = JobPlan(job_name(*named), start, self._kept(scratch), sql, what_is_asked())
         with told_of_neighbours(self._session):
             done: QueryJob = self._jobs.run(plan)
+        note_cost(query_cost(done, named[0]))
         return done
 
     def _kept(self, scratch: TableReference | None) -> Any:  # noqa: ANN401  a check of a job

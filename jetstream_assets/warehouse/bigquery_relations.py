@@ -17,8 +17,8 @@ from jetstream_assets.errors import QueryError
 from jetstream_assets.warehouse.bigquery_columns import DATE, EXPERIMENT, StoredColumn
 from jetstream_assets.warehouse.bigquery_manifest import Entry, Key, Manifests
 from jetstream_assets.warehouse.bigquery_names import is_table_path, table_name
-from jetstream_assets.warehouse.bigquery_options import BigQueryOptions
 from jetstream_assets.warehouse.bigquery_script import in_slices, table_of
+from jetstream_assets.warehouse.bigquery_tables import ExperimentTables
 from jetstream_assets.warehouse.named_tables import (
     SlicesNamed,
     is_slice,
@@ -26,7 +26,7 @@ from jetstream_assets.warehouse.named_tables import (
     named_tables,
     slices_named,
 )
-from jetstream_assets.warehouse.tables import ONLY_PART
+from jetstream_assets.warehouse.tables import EVERY_PART
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,7 +50,7 @@ class BigQueryRelations:
     """The tables that trees name, in BigQuery."""
 
     manifests: Manifests
-    options: BigQueryOptions
+    tables: ExperimentTables
 
     def bound(self, tree: exp.Expr) -> Bound:
         """The statement of a tree, with what it reads.
@@ -63,10 +63,13 @@ class BigQueryRelations:
                 f"A query is expected, not a {type(tree).__name__}: the warehouse runs SELECT only."
             )
         holder = exp.Paren(this=tree.copy())
+        tables = list(named_tables(holder))
+        seen = self._seen(slices_named(table) for table in tables if is_slice(table))
         versions: dict[tuple[str, str, Key], str] = {}
-        for table in list(named_tables(holder)):
+        for table in tables:
             if is_slice(table):
-                relation, read = self._slices(slices_named(table))
+                named = slices_named(table)
+                relation, read = self._slices(named, seen[named.dataset, named.experiment])
                 alias = table.args.get("alias") or exp.TableAlias(this=table.this.copy())
                 table.replace(exp.Subquery(this=relation, alias=alias.copy()))
                 versions |= read
@@ -76,35 +79,38 @@ class BigQueryRelations:
 
     def changed(self, bound: Bound) -> bool:
         """Whether a slice was replaced since the statement was bound."""
-        return any(
-            (entry := self.manifests.entries(dataset, slug, anew=True).get(key)) is None
-            or entry.version != version
-            for (dataset, slug, key), version in bound.versions.items()
-        )
+        manifests = {(dataset, slug) for dataset, slug, _ in bound.versions}
+        now = {place: self.manifests.entries(*place, anew=True) for place in manifests}
+        found = ((now[place[:2]].get(place[2]), v) for place, v in bound.versions.items())
+        return any(entry is None or entry.version != version for entry, version in found)
 
-    def _slices(self, named: SlicesNamed) -> tuple[exp.Select, dict[tuple[str, str, Key], str]]:
-        entries = self.manifests.entries(named.dataset, named.experiment, anew=True)
+    def _seen(self, named: Iterable[SlicesNamed]) -> dict[tuple[str, str], Mapping[Key, Entry]]:
+        """The manifests of all slices that a statement names, each looked at once."""
+        places = {(one.dataset, one.experiment) for one in named}
+        return {place: self.manifests.entries(*place, anew=True) for place in places}
+
+    def _slices(
+        self, named: SlicesNamed, entries: Mapping[Key, Entry]
+    ) -> tuple[exp.Select, dict[tuple[str, str, Key], str]]:
         keys = list(self._keys(named, entries))
         columns = _united(entries[key] for key in keys)
         selected = [_selected(name, stored) for name, stored in columns.items()]
         if named.days is None:
             selected += [exp.column(name, quoted=True) for name in (EXPERIMENT, DATE)]
-        place = self.manifests.table(named.dataset, named.experiment)
-        rows = place.dataset_id, table_name(named.table, named.experiment)
-        table = table_of(
-            type(place).from_api_repr(
-                {"projectId": place.project, "datasetId": rows[0], "tableId": rows[1]}
-            )
-        )
-        days = tuple(day for _, day, _ in keys)
-        query = exp.select(*selected).from_(table).where(in_slices(days, named.part))
+        name = table_name(named.table, named.experiment)
+        table = table_of(self.tables.reference(named.dataset, name))
+        days = tuple(dict.fromkeys(day for _, day, _ in keys))
+        part = None if named.part == EVERY_PART else named.part
+        query = exp.select(*selected).from_(table).where(in_slices(days, part))
         found = {(named.dataset, named.experiment, key): entries[key].version for key in keys}
         return query, found
 
     def _keys(self, named: SlicesNamed, entries: Mapping[Key, Entry]) -> Iterator[Key]:
-        place = f"{self.options.project}.{self.options.physical(named.dataset)}"
+        place = f"{self.tables.options.project}.{self.tables.options.physical(named.dataset)}"
         if named.days is None:
-            found = sorted(k for k in entries if k[0] == named.table and k[2] == ONLY_PART)
+            parts = {part for _, _, part in entries}
+            wanted = parts if named.part == EVERY_PART else {named.part}
+            found = sorted(k for k in entries if k[0] == named.table and k[2] in wanted)
             if not found:
                 raise QueryError(missing_slice(named, None, place))
             yield from found
@@ -120,7 +126,7 @@ class BigQueryRelations:
         parts = [part.name for part in table.parts]
         if not is_table_path(parts):
             raise QueryError(f"{'.'.join(parts)} is no name of a table: project.dataset.table is.")
-        project = self.options.source_project
+        project = self.tables.options.source_project
         if project and len(parts) == _DATASET_AND_TABLE:
             table.set("catalog", exp.to_identifier(project, quoted=True))
 

@@ -95,10 +95,12 @@ def day_literal(day: date) -> exp.Expr:
     return exp.cast(exp.Literal.string(day.isoformat()), exp.DType.DATE)
 
 
-def in_slices(days: tuple[date, ...], part: str) -> exp.Expr:
-    """Whether a row belongs to a part of one of some dates."""
-    is_part = _column(PART).eq(exp.Literal.string(part))
-    return exp.and_(_column(DATE).isin(*map(day_literal, days)), is_part)
+def in_slices(days: tuple[date, ...], part: str | None) -> exp.Expr:
+    """Whether a row belongs to a part, or to any, of one of some dates."""
+    is_of_days = _column(DATE).isin(*map(day_literal, days))
+    if part is None:
+        return is_of_days
+    return exp.and_(is_of_days, _column(PART).eq(exp.Literal.string(part)))
 
 
 def _column(name: str, table: str | None = None) -> exp.Column:

@@ -50,6 +50,8 @@ _MANIFEST_COLUMNS = (
     ("written_at", "TIMESTAMP"),
 )
 _ATTEMPTS = 5
+# A list of tables tells their friendly names and not their descriptions.
+_NAMED = "{kind} of {slug}"
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,25 @@ class ExperimentTables:
         return self.session.client.get_table(
             reference, retry=retry_of_requests(), timeout=REQUEST_SECONDS
         )
+
+    def experiments(self, table: str, dataset: str) -> tuple[str, ...]:
+        """The slugs that have a table of this kind; none where the dataset is not there."""
+        from google.api_core.exceptions import NotFound  # noqa: PLC0415
+
+        place = self.reference(dataset, "any")
+        try:
+            listed = list(
+                self.session.client.list_tables(
+                    f"{place.project}.{place.dataset_id}",
+                    retry=retry_of_requests(),
+                    timeout=REQUEST_SECONDS,
+                )
+            )
+        except NotFound:
+            return ()
+        told = _NAMED.format(kind=table, slug="")
+        names = (one.friendly_name or "" for one in listed if one.table_type == "TABLE")
+        return tuple(sorted(n.removeprefix(told) for n in names if n.startswith(told)))
 
     def fit(self, target: Slice, content: Sequence[SchemaField]) -> tuple[StoredColumn, ...]:
         """Make sure that the tables of a slice are there and have a place for each column."""
@@ -151,7 +172,7 @@ class ExperimentTables:
     def _described(table: Table, target: Slice, kind: str) -> Table:
         """The slug as the description, by which the original's users find tables."""
         table.description = target.experiment
-        table.friendly_name = f"{kind} of {target.experiment}"
+        table.friendly_name = _NAMED.format(kind=kind, slug=target.experiment)
         table.labels = {"experiment": label_value(target.experiment), "result_table": kind}
         return table
 

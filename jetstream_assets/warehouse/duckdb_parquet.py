@@ -7,9 +7,11 @@ in statements (`parquet_relations`), files of slices (`parquet_slices`), setting
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, cast
 
@@ -29,10 +31,13 @@ from jetstream_assets.warehouse.parquet_slices import (
     replacement,
     scratch_folder,
     slice_file,
+    stored_experiments,
     stored_provenance,
     stored_slices,
 )
 from jetstream_assets.warehouse.parquet_source_days import counted, days_of_files
+from jetstream_assets.warehouse.purpose import current_purpose
+from jetstream_assets.warehouse.query_costs import QueryCost, note_cost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -101,7 +106,9 @@ class DuckDBParquetWarehouse:
             relation = relation if typed is sql else cursor.sql(typed)
             rows = relation.to_arrow_table()
             cost = self._cost(cursor, tree)
-        return Answer(rows, seconds=time.perf_counter() - started, sql=sql, **cost)
+        seconds = time.perf_counter() - started
+        self._note("read", seconds, cost)
+        return Answer(rows, seconds=seconds, sql=sql, **cost)
 
     def query(self, tree: exp.Expr) -> pa.Table:
         """The rows of a query, in memory."""
@@ -129,6 +136,8 @@ class DuckDBParquetWarehouse:
             cost = self._cost(cursor, tree)
             size = beside.stat().st_size
         seconds, sql = time.perf_counter() - started, "" if tree is None else sql
+        if tree is not None:
+            self._note("store", seconds, cost)
         return Written(rows=rows, bytes_written=size, seconds=seconds, sql=sql, **cost)
 
     def replace_days(
@@ -155,6 +164,7 @@ class DuckDBParquetWarehouse:
                 folder, empty, {d: slice_file(self.root, t) for d, t in targets.items()}
             )
         seconds = time.perf_counter() - started
+        self._note("store", seconds, cost)
         return Written(rows=rows, bytes_written=size, seconds=seconds, sql=sql, **cost)
 
     def source_days(
@@ -177,6 +187,10 @@ class DuckDBParquetWarehouse:
     def slices(self, table: ResultTable, experiment: str, dataset: str) -> tuple[Slice, ...]:
         """The stored slices of a table and experiment, by date."""
         return stored_slices(self.root, table, experiment, dataset)
+
+    def experiments(self, table: ResultTable, dataset: str) -> tuple[str, ...]:
+        """The slugs that have slices of a table; not those whose folder has a digest for a name."""
+        return stored_experiments(self.root, table, dataset)
 
     def dry_run(self, tree: exp.Expr) -> Estimate:
         """Check a query without running it.
@@ -218,6 +232,13 @@ class DuckDBParquetWarehouse:
             "rows_scanned": found.rows_scanned,
             "source_rows_scanned": found.source_rows_scanned,
         }
+
+    def _note(self, kind: str, seconds: float, cost: _Cost) -> None:
+        """Keep what a query cost; nothing is billed, and each thread counts as a slot."""
+        slots = (self.threads or os.cpu_count() or 1) * seconds
+        began = datetime.now(UTC) - timedelta(seconds=seconds)
+        found = cost["bytes_read"]
+        note_cost(QueryCost(current_purpose(), kind, "", began, seconds, found, 0, slots))
 
     @contextmanager
     def _cursor(self, sql: str, tree: exp.Expr | None) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -18,6 +18,7 @@ import uuid
 from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -34,6 +35,7 @@ _UNSAFE = re.compile(rb"[^A-Za-z0-9_-]")
 # File systems allow names of 255 bytes; "experiment=" and a margin are left out.
 _LONGEST_NAME = 200
 _KEPT_OF_LONG_NAME = 100
+_CUT = "~"
 _FIELDS = ("fingerprint", "config_commit", "code_version", "details")
 _REQUIRED_FIELDS = 3
 
@@ -48,7 +50,7 @@ def encoded(name: str) -> str:
     plain = _UNSAFE.sub(lambda byte: b"%%%02X" % byte.group()[0], text).decode("ascii")
     if len(plain) <= _LONGEST_NAME:
         return plain
-    return f"{plain[:_KEPT_OF_LONG_NAME]}~{hashlib.sha256(text).hexdigest()}"
+    return f"{plain[:_KEPT_OF_LONG_NAME]}{_CUT}{hashlib.sha256(text).hexdigest()}"
 
 
 def experiment_folder(root: Path, dataset: str, table: str, experiment: str) -> Path:
@@ -73,6 +75,15 @@ def stored_slices(
         if (day := _day(path.parent.name)) is not None
     )
     return tuple(sorted(found))
+
+
+def stored_experiments(root: Path, table: ResultTable, dataset: str) -> tuple[str, ...]:
+    """The slugs that have slices of a table; a name that was cut is not told."""
+    folders = (root / encoded(dataset) / encoded(table)).glob("experiment=*")
+    names = (folder.name.removeprefix("experiment=") for folder in folders)
+    return tuple(
+        sorted(unquote(name, errors="surrogatepass") for name in names if _CUT not in name)
+    )
 
 
 def _day(folder: str) -> date | None:

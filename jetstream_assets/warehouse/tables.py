@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SLICES_CATALOG = "slices"
 DEFAULT_DATASET = "jetstream"
 ONLY_PART = "part-0"
+EVERY_PART = "*"
 
 
 class ResultTable(StrEnum):
@@ -41,6 +42,7 @@ class ResultTable(StrEnum):
     ENROLLMENTS_FAILURES = "enrollments_failures"
     PREENROLLMENT_METRICS_FAILURES = "preenrollment_metrics_failures"
     METRICS_FAILURES = "metrics_failures"
+    QUERY_COSTS = "query_costs"
 
 
 @dataclass(frozen=True, order=True)
@@ -79,6 +81,11 @@ def all_slices(table: ResultTable, experiment: str, dataset: str = DEFAULT_DATAS
     The rows carry two more columns: ``experiment`` STRING and ``date`` DATE.
     """
     return slice_table(dataset, table, f"{experiment}@*")
+
+
+def all_parts(table: ResultTable, experiment: str, dataset: str = DEFAULT_DATASET) -> exp.Table:
+    """As `all_slices`, of a table that has several parts of a date."""
+    return slice_table(dataset, table, f"{experiment}@*+{EVERY_PART}")
 
 
 def slice_table(dataset: str, table: ResultTable, key: str) -> exp.Table:
@@ -171,5 +178,25 @@ FAILURES_SCHEMA = pa.schema(
         pa.field("metric", pa.string()),
         pa.field("statistic", pa.string()),
         pa.field("sql", pa.string()),
+    ]
+)
+
+# What each query cost; a part for each step of a run, so that no run forgets what another cost.
+QUERY_COSTS_SCHEMA = pa.schema(
+    [
+        pa.field("asset", pa.string(), nullable=False),
+        # The periods that the query was about, separated by commas; empty where it was about none.
+        pa.field("period", pa.string(), nullable=False),
+        # "read", "store" or "replace".
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("run_id", pa.string(), nullable=False),
+        # The warehouse's name of the query; empty where it has none.
+        pa.field("job", pa.string(), nullable=False),
+        pa.field("config_commit", pa.string(), nullable=False),
+        pa.field("started_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("seconds", pa.float64(), nullable=False),
+        pa.field("bytes_read", pa.int64(), nullable=False),
+        pa.field("bytes_billed", pa.int64(), nullable=False),
+        pa.field("slot_seconds", pa.float64(), nullable=False),
     ]
 )
