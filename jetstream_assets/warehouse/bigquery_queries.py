@@ -98,11 +98,13 @@ class Queries:
         from google.cloud.bigquery import LoadJobConfig
         from google.cloud.bigquery.format_options import ParquetOptions
 
+        # Else an array is read as Parquet stores it: a struct with an array of structs in it.
+        options = ParquetOptions()  # type: ignore[no-untyped-call]
+        options.enable_list_inference = True
         config = LoadJobConfig(
             source_format="PARQUET", write_disposition="WRITE_TRUNCATE", labels=job_labels()
         )
-        config.parquet_options = ParquetOptions()  # type: ignore[no-untyped-call]
-        config.parquet_options.enable_list_inference = True
+        config.parquet_options = options
 
         def start(client: Client, job_id: str) -> LoadJob:
             self._tables.make_scratch(scratch)

@@ -68,7 +68,8 @@ class Slice:
 def slices_table(days: Sequence[date], like: Slice) -> exp.Table:
     """The slices of these dates as one table in a tree, else like the one given.
 
-    Columns are matched by name; the rows come in the order of the dates, without partition columns.
+    Columns are matched by name; the rows come without partition columns and in no order that every
+    warehouse keeps.
     """
     listed = ",".join(day.isoformat() for day in sorted(days))
     part = "" if like.part == ONLY_PART else f"+{like.part}"

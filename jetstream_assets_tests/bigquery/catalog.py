@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jetstream_assets_tests.bigquery.fields import standard_fields
@@ -153,10 +154,11 @@ class Catalog:
             fields = stored.fields
             if "fields" in (change.get("schema") or {}):
                 fields = standard_fields(change["schema"]["fields"])
-                check_growth(key, stored.fields, fields)
+                if not stored.is_view:
+                    check_growth(key, stored.fields, fields)
             resource = patched({**stored.resource, "lastModifiedTime": str(now_ms())}, change)
             check_partitioning(resource, fields)
-            changed = Stored(key, resource, stored.partitions)
+            changed = replace(stored, resource=resource, version=uuid.uuid4().hex)
             self._tables[key] = changed if stored.is_view else changed.with_fields(fields)
             return self._tables[key]
 

@@ -1,4 +1,4 @@
-"""One server for the tests of the server; each test has datasets of its own."""
+"""A client for the tests of the server; each test has datasets of its own."""
 
 from __future__ import annotations
 
@@ -7,18 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jetstream_assets_tests.bigquery.server import BigQueryServer, running_bigquery
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from google.cloud.bigquery import Client
 
-
-@pytest.fixture(scope="session")
-def bigquery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BigQueryServer]:
-    with running_bigquery(tmp_path_factory.mktemp("bigquery")) as server:
-        yield server
+    from jetstream_assets_tests.bigquery.server import BigQueryServer
 
 
 @pytest.fixture

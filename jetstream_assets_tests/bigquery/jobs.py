@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 import uuid
 from collections import deque
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 JobKey = tuple[str, str]
 _CANCELLED = "Job execution was cancelled: User requested cancellation"
 _SHORT = 0.005  # seconds
+_AT_ONCE = 0.2
 
 
 @dataclass
@@ -153,6 +155,9 @@ class Jobs:
         thread = threading.Thread(target=self._run, args=(job,), name=f"job {name}", daemon=True)
         self._threads = [one for one in self._threads if one.is_alive()] + [thread]
         thread.start()
+        # A client that finds a job running looks again after a second.
+        if not self._held.is_set():
+            job.done.wait(_AT_ONCE)
         return job
 
     def find(self, project: str, name: str, location: str | None) -> Job:
@@ -188,8 +193,10 @@ class Jobs:
             job.error = refusal
         except duckdb.InterruptException:
             job.error = Refusal("stopped", job.why_stopped)
-        except Exception as error:  # noqa: BLE001  the service never dies of a job
-            job.error = Refusal("internalError", f"An internal error occurred: {error!r}")
+        except Exception as error:  # noqa: BLE001  a fault of this server, which no client retries
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            told = f"The test server failed at {where.filename}:{where.lineno}: {error!r}"
+            job.error = Refusal("notImplemented", told)
         finally:
             timer.cancel()
             slots = max(1, round((time.perf_counter() - clock) * 1000))

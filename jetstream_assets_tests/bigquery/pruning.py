@@ -9,7 +9,9 @@ down from around a sub-query or a view; and a `*` is all columns, whatever is us
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -17,6 +19,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from jetstream_assets.warehouse.duckdb_dialect import to_duckdb
+from jetstream_assets.warehouse.duckdb_macros import create_macros
 from jetstream_assets_tests.bigquery.names import TableKey
 from jetstream_assets_tests.bigquery.partitions import partition_column
 from jetstream_assets_tests.bigquery.refusals import invalid_query
@@ -117,6 +120,8 @@ def _leaves_out(condition: exp.Expr, column: str) -> bool:
 def _meeting(stored: Stored, column: str, conditions: list[exp.Expr]) -> list[str]:
     """The partitions with a row that meets all conditions."""
     parts = list(stored.partitions)
+    if not parts:
+        return []
     values = [stored.partitions[part].column(column).unique() for part in parts]
     ids = [part for part, found in zip(parts, values, strict=True) for _ in found]
     kept = pa.table({"id": pa.array(ids, pa.string()), column: pa.chunked_array(values)})
@@ -124,7 +129,14 @@ def _meeting(stored: Stored, column: str, conditions: list[exp.Expr]) -> list[st
     for named in where.find_all(exp.Column):
         named.set("table", None)
     query = to_duckdb(exp.select("id").distinct().from_("kept").where(where))
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.register("kept", kept)
-        return [row[0] for row in connection.sql(query.sql(dialect="duckdb")).fetchall()]
+    with closing(_connection().cursor()) as cursor:
+        cursor.register("kept", kept)
+        return [row[0] for row in cursor.sql(query.sql(dialect="duckdb")).fetchall()]
+
+
+@cache
+def _connection() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    create_macros(connection)
+    return connection

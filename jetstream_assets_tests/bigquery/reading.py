@@ -172,6 +172,9 @@ def _expanded(tree: exp.Expr, scope: Scope) -> exp.Expr:
     for table in _tables(tree):
         key = scope.key(table)
         stored = scope.table(key)
+        if not stored.fields and not stored.is_view:
+            name = f"{key.project}.{key.dataset}.{key.table}"
+            raise invalid_query(f"Table {name} does not have a schema.")
         if stored.is_view:
             (inner,) = parsed(stored.resource["view"]["query"])
             _name_columns(inner)

@@ -29,10 +29,18 @@ _INTEGERS = "formatOptions.useInt64Timestamp"
 
 @dataclass
 class Service:
-    """What routes work on. ``page_rows`` is the most rows of one answer."""
+    """What routes work on.
+
+    Args:
+        catalog: Tables.
+        jobs: Jobs.
+        view_fields: The fields of a view's query, which must be right.
+        page_rows: The most rows of one answer.
+    """
 
     catalog: Catalog
     jobs: Jobs
+    view_fields: Callable[[TableKey, str], list[Json]]
     page_rows: int = _PAGE
 
 
@@ -104,6 +112,8 @@ def _insert_table(service: Service, request: Request, names: tuple[str, ...]) ->
     if "$" in reference["tableId"]:
         raise invalid(f'Invalid table ID "{reference["tableId"]}": it names a partition')
     key = TableKey(names[0], names[1], reference["tableId"])
+    if "view" in resource:
+        resource["schema"] = {"fields": service.view_fields(key, resource["view"]["query"])}
     return Reply(body=service.catalog.add_table(key, resource).described())
 
 
@@ -113,8 +123,11 @@ def _get_table(service: Service, _request: Request, names: tuple[str, ...]) -> R
 
 
 def _patch_table(service: Service, request: Request, names: tuple[str, ...]) -> Reply:
-    etag = request.headers.get("if-match")
-    changed = service.catalog.change_table(TableKey(*names), request.json, etag)
+    etag, change = request.headers.get("if-match"), request.json
+    if change.get("view"):
+        key = TableKey(*names)
+        change["schema"] = {"fields": service.view_fields(key, change["view"]["query"])}
+    changed = service.catalog.change_table(TableKey(*names), change, etag)
     return Reply(body=changed.described())
 
 

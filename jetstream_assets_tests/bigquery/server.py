@@ -65,13 +65,14 @@ class BigQueryServer:
     folder: Path
     catalog: Catalog
     jobs: Jobs
+    work: QueriesAndLoads
     faults: Faults = field(default_factory=Faults)
     tokens: Tokens = field(default_factory=Tokens)
     requests: list[Recorded] = field(default_factory=list)
     url: str = ""
 
     def __post_init__(self) -> None:
-        self.service = Service(self.catalog, self.jobs)
+        self.service = Service(self.catalog, self.jobs, self.work.view_fields)
         self._routes = Routes([*TABLE_ROUTES, *JOB_ROUTES, *Uploads().routes])
 
     def client(self, project: str = PROJECT, *, location: str | None = None) -> Client:
@@ -183,8 +184,9 @@ class _Server(ThreadingHTTPServer):
 def running_bigquery(folder: Path) -> Iterator[BigQueryServer]:
     """A server until the body ends; ``folder`` is for keys and for what DuckDB spills."""
     catalog = Catalog()
-    jobs = Jobs(QueriesAndLoads(catalog, Engine(folder)))
-    owner = BigQueryServer(folder, catalog, jobs)
+    work = QueriesAndLoads(catalog, Engine(folder))
+    jobs = Jobs(work)
+    owner = BigQueryServer(folder, catalog, jobs, work)
     handler = type("Handler", (_Handler,), {"owner": owner})
     with _Server(("127.0.0.1", 0), handler) as server:
         owner.url = f"http://127.0.0.1:{server.server_port}"

@@ -14,7 +14,7 @@ from sqlglot import exp
 from jetstream_assets_tests.bigquery.loading import copy, load
 from jetstream_assets_tests.bigquery.names import TableKey
 from jetstream_assets_tests.bigquery.parameters import with_parameters
-from jetstream_assets_tests.bigquery.reading import Engine, Rows, parsed
+from jetstream_assets_tests.bigquery.reading import Engine, Rows, Scope, parsed
 from jetstream_assets_tests.bigquery.refusals import Json, Refusal, invalid, not_served
 from jetstream_assets_tests.bigquery.sizes import billed
 from jetstream_assets_tests.bigquery.statements import Outcome, Place, run
@@ -55,6 +55,12 @@ class QueriesAndLoads:
         read = [key.resource for key in scope.read]
         self._tell(job, [Outcome("SELECT", found, found.scans, read=read)])
         job.details["schema"] = {"fields": found.fields}
+
+    def view_fields(self, key: TableKey, query: str) -> list[Json]:
+        """The fields of a view, whose query must be one that could run."""
+        (tree,) = parsed(query)
+        scope = Scope(key.project, key.dataset, Transaction(self._catalog).find)
+        return self._engine.plan(tree, scope).fields
 
     def run(self, job: Job) -> None:
         """Do the work of a job."""

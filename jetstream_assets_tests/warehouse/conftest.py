@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
 from jetstream_assets.warehouse.duckdb_parquet import DuckDBParquetWarehouse
@@ -12,11 +14,12 @@ from jetstream_assets_tests.warehouse.laboratory import Laboratory, write_parque
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pyarrow as pa
+    from jetstream_assets_tests.bigquery.server import BigQueryServer
 
 
 def duckdb_laboratory(root: Path) -> Laboratory:
-    def put(dataset: str, table: str, rows: pa.Table) -> None:
+    def put(dataset: str, table: str, rows: pa.Table, *, project: str | None = None) -> None:
+        del project
         write_parquet(root / dataset / table, rows)
 
     def make_empty(dataset: str, table: str) -> None:
@@ -26,10 +29,37 @@ def duckdb_laboratory(root: Path) -> Laboratory:
     return Laboratory(warehouse, put, make_empty)
 
 
-@pytest.fixture(params=[duckdb_laboratory], ids=["duckdb"])
+def bigquery_laboratory(server: BigQueryServer) -> Laboratory:
+    """A warehouse in a project of its own, over HTTP with the real client."""
+    from jetstream_assets.warehouse.bigquery import BigQueryWarehouse  # noqa: PLC0415
+    from jetstream_assets.warehouse.bigquery_options import BigQueryOptions  # noqa: PLC0415
+    from jetstream_assets_tests.bigquery.names import TableKey  # noqa: PLC0415
+    from jetstream_assets_tests.bigquery.stocking import (  # noqa: PLC0415
+        LoopbackClient,
+        put_dataset,
+        put_table,
+    )
+
+    own = f"test-{uuid.uuid4().hex}"
+
+    def put(dataset: str, table: str, rows: pa.Table, *, project: str | None = None) -> None:
+        put_table(server, TableKey(project or own, dataset, table), rows)
+
+    def make_empty(dataset: str, table: str) -> None:
+        put_table(server, TableKey(own, dataset, table), pa.table({}))
+
+    for dataset in ("jetstream", "private"):
+        put_dataset(server, own, dataset)
+    options = BigQueryOptions(own, uses_storage_api=False)
+    warehouse = BigQueryWarehouse(LoopbackClient(server.url, own), options)
+    return Laboratory(warehouse, put, make_empty, rounds=15)
+
+
+@pytest.fixture(params=["duckdb", "bigquery"])
 def laboratory(request: pytest.FixtureRequest, tmp_path: Path) -> Laboratory:
-    made: Laboratory = request.param(tmp_path / "warehouse")
-    return made
+    if request.param == "duckdb":
+        return duckdb_laboratory(tmp_path / "warehouse")
+    return bigquery_laboratory(request.getfixturevalue("bigquery"))
 
 
 @pytest.fixture

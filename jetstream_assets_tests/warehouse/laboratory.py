@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,16 +27,28 @@ SLUG = "pocket-sponsored-tiles"
 PROVENANCE = Provenance(fingerprint="f1", config_commit="c1", code_version="0.1.0")
 
 
+class Put(Protocol):
+    """Puts a source table into its place; where there are no projects, it is in all of them."""
+
+    def __call__(
+        self, dataset: str, table: str, rows: pa.Table, *, project: str | None = None
+    ) -> None:
+        """Put it into a project, else into that of the results."""
+        ...
+
+
 @dataclass(frozen=True)
 class Laboratory:
-    """A warehouse and how a source table is put into it: ``put(dataset, table, rows)``.
+    """A warehouse and how a source table is put into it.
 
-    ``make_empty(dataset, table)`` makes a table that exists and holds nothing at all.
+    ``make_empty(dataset, table)`` makes a table that exists and holds nothing at all. ``rounds`` is
+    how often a slice is replaced where many write at once.
     """
 
     warehouse: Warehouse
-    put: Callable[[str, str, pa.Table], None]
+    put: Put
     make_empty: Callable[[str, str], None]
+    rounds: int = 60
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a query in BigQuery's dialect."""

@@ -62,7 +62,7 @@ def test_more_days_than_files_can_be_open_at_once(laboratory: Laboratory) -> Non
     laboratory.warehouse.replace_days(targets, content, PROVENANCE)
     reference = slices_table(list(targets), targets[FIRST])
     found = laboratory.warehouse.query(exp.select("x").from_(reference)).column("x").to_pylist()
-    assert found == list(range(500))
+    assert sorted(found) == list(range(500))
 
 
 def test_parts_of_a_date_stand_beside_each_other(laboratory: Laboratory) -> None:
@@ -71,13 +71,11 @@ def test_parts_of_a_date_stand_beside_each_other(laboratory: Laboratory) -> None
     assert set(stored) == {*first.values(), *second.values()}
 
 
-def test_slices_of_several_dates_are_one_table_in_the_order_of_dates(
-    laboratory: Laboratory,
-) -> None:
+def test_slices_of_several_dates_are_one_table_matched_by_name(laboratory: Laboratory) -> None:
     targets = _put_days(laboratory, 5)
     laboratory.warehouse.replace(targets[FIRST], query("SELECT 9 AS y"), PROVENANCE)
     days = [date(2024, 1, 4), FIRST, date(2024, 1, 2)]
-    tree = exp.select("x", "y").from_(slices_table(days, targets[FIRST]))
+    tree = exp.select("x", "y").from_(slices_table(days, targets[FIRST])).order_by("x")
     rows = laboratory.warehouse.query(tree).to_pylist()
     assert rows == [{"x": None, "y": 9}, {"x": 1, "y": None}, {"x": 3, "y": None}]
 

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -62,13 +63,13 @@ def write_something_big(warehouse: Warehouse, started: Event) -> None:
 
 @pytest.mark.slow
 def test_readers_never_see_half_a_slice(laboratory: Laboratory) -> None:
-    warehouse = laboratory.warehouse
+    warehouse, rounds = laboratory.warehouse, laboratory.rounds
     for day in (1, 2):
         write_versions(warehouse, 0, 1, day)
     stop = SPAWN.Event()
     readers = [SPAWN.Process(target=read_versions, args=(warehouse, stop)) for _ in range(2)]
     writers = [
-        SPAWN.Process(target=write_versions, args=(warehouse, worker, 60, day))
+        SPAWN.Process(target=write_versions, args=(warehouse, worker, rounds, day))
         for worker, day in ((1, 1), (2, 1), (3, 2))
     ]
     for process in (*readers, *writers):
@@ -80,7 +81,18 @@ def test_readers_never_see_half_a_slice(laboratory: Laboratory) -> None:
         reader.join(PATIENCE)
     assert [process.exitcode for process in (*readers, *writers)] == [0] * 5
     last = laboratory.read(a_slice(1)).column("version").to_pylist()[0]
-    assert last in {1059, 2059}
+    assert last in {1000 + rounds - 1, 2000 + rounds - 1}
+
+
+def test_writers_of_other_dates_do_not_disturb_each_other(laboratory: Laboratory) -> None:
+    def write(day: int) -> None:
+        laboratory.warehouse.replace(a_slice(day), pa.table({"a": [day]}), PROVENANCE)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(1, 9)))
+    everything = exp.select("*").from_(all_slices(ResultTable.METRICS, SLUG))
+    rows = laboratory.warehouse.query(everything).to_pylist()
+    assert sorted((row["date"].day, row["a"]) for row in rows) == [(n, n) for n in range(1, 9)]
 
 
 def test_a_killed_writer_leaves_the_old_slice(laboratory: Laboratory) -> None:

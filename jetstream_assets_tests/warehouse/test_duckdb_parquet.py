@@ -310,3 +310,23 @@ def test_encoded_names_can_be_read() -> None:
     assert encoded("pocket-tiles_2") == "pocket-tiles_2"
     assert encoded("a/b ü@*") == "a%2Fb%20%C3%BC%40%2A"
     assert encoded("x" * 201).startswith("x" * 100 + "~")
+
+
+def test_rows_keep_their_order(duckdb: Laboratory) -> None:
+    numbers = "SELECT n, n * 7 AS x FROM UNNEST(GENERATE_ARRAY(1, 300000)) AS n ORDER BY n DESC"
+    duckdb.warehouse.replace(a_slice(), query(numbers), PROVENANCE)
+    found = duckdb.read(a_slice()).column("n").to_pylist()
+    assert found == list(range(300_000, 0, -1))
+
+
+def test_a_count_of_all_rows_costs_no_less_than_its_files(duckdb: Laboratory) -> None:
+    duckdb.put("d", "t", pa.table({"a": list(range(1000))}))
+    count = query("SELECT COUNT(*) AS n FROM d.t")
+    assert duckdb.warehouse.replace(a_slice(), count, PROVENANCE).bytes_read > 0
+
+
+@pytest.mark.parametrize("name", ["`../secret`.`t`", "`..`.`secret`", "`a/../..`.`t`"])
+def test_a_folder_beside_the_warehouse_is_no_dataset(duckdb: Laboratory, name: str) -> None:
+    duckdb.put("../secret", "t", pa.table({"a": [1]}))
+    with pytest.raises(QueryError, match=r"does not exist|is no name of a table"):
+        duckdb.rows(f"SELECT * FROM {name}")  # noqa: S608

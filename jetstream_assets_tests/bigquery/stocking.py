@@ -1,0 +1,68 @@
+"""Source tables put into the server, and a client that a warehouse opens in any process.
+
+Belongs here: what tests of the warehouse and of the analysis need before they begin. Does not:
+tests of the server itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from google.api_core.client_options import ClientOptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud.bigquery import Client
+
+from jetstream_assets_tests.bigquery.fields import fields_of
+from jetstream_assets_tests.bigquery.refusals import Json, Refusal
+from jetstream_assets_tests.bigquery.tables import Stored, new_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from jetstream_assets_tests.bigquery.names import TableKey
+    from jetstream_assets_tests.bigquery.server import BigQueryServer
+
+
+@dataclass(frozen=True)
+class LoopbackClient:
+    """Opens a client of the server at an address; it can be pickled."""
+
+    url: str
+    project: str
+
+    def __call__(self) -> Client:
+        """A client without credentials."""
+        options = ClientOptions(api_endpoint=self.url)
+        credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
+        return Client(self.project, credentials, client_options=options)
+
+
+def put_dataset(server: BigQueryServer, project: str, dataset: str) -> None:
+    """Make a dataset, unless it is there."""
+    try:
+        reference = {"datasetReference": {"projectId": project, "datasetId": dataset}}
+        server.catalog.add_dataset(project, reference)
+    except Refusal as refusal:
+        if refusal.reason != "duplicate":
+            raise
+
+
+def put_table(
+    server: BigQueryServer,
+    key: TableKey,
+    rows: pa.Table,
+    *,
+    day: str | None = None,
+) -> None:
+    """Put a table in its place, whole, partitioned by a column of days where one is named."""
+    put_dataset(server, key.project, key.dataset)
+    resource: Json = {"schema": {"fields": fields_of(rows.schema)}}
+    if day is not None:
+        resource["timePartitioning"] = {"type": "DAY", "field": day}
+
+    def taken(now: Stored | None) -> Stored:
+        stored = now or new_table(key, resource)
+        return stored.with_rows(rows)
+
+    server.catalog.replace(key, taken)

@@ -1,0 +1,22 @@
+"""What tests of several rooms need: one BigQuery of our own for each process of tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jetstream_assets_tests.bigquery.server import BigQueryServer
+
+
+@pytest.fixture(scope="session")
+def bigquery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BigQueryServer]:
+    """A running server; tests keep apart by projects or datasets of their own."""
+    # The client library takes seconds to load, and most tests do without it.
+    from jetstream_assets_tests.bigquery.server import running_bigquery  # noqa: PLC0415
+
+    with running_bigquery(tmp_path_factory.mktemp("bigquery")) as server:
+        yield server
