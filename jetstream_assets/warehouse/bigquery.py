@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import hashlib
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from sqlglot import exp
 
-from jetstream_assets.errors import QueryError, WarehouseError
+from jetstream_assets.errors import QueryError, WarehouseAccessError, WarehouseError
 from jetstream_assets.warehouse.base import Answer, Estimate, Provenance, SourceDay, Written
 from jetstream_assets.warehouse.bigquery_arrow import as_parquet
 from jetstream_assets.warehouse.bigquery_cost import Cost, cost_of
@@ -37,7 +38,7 @@ from jetstream_assets.warehouse.rendering import render_bigquery
 from jetstream_assets.warehouse.tables import Slice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import date
 
     from google.cloud.bigquery import TableReference
@@ -95,7 +96,8 @@ class BigQueryWarehouse:
         started = time.perf_counter()
         for _ in range(_ATTEMPTS):
             bound = self._relations.bound(tree)
-            job, rows = self._queries.read(bound.sql)
+            with self._lost_slices_told(bound):
+                job, rows = self._queries.read(bound.sql)
             if not self._relations.changed(bound):
                 seconds = time.perf_counter() - started
                 return Answer(rows, seconds=seconds, sql=bound.sql, **cost_of(job))
@@ -205,10 +207,22 @@ class BigQueryWarehouse:
             bound = self._relations.bound(_unordered(content.query))
             version = digest(*decisive, bound.sql, repr(sorted(bound.versions.items())))
             scratch = self._tables.scratch(like, version)
-            job = self._queries.store(bound.sql, scratch, version)
+            with self._lost_slices_told(bound):
+                job = self._queries.store(bound.sql, scratch, version)
             if not self._relations.changed(bound):
                 return version, bound.sql, cost_of(job)
         raise _restless(bound)
+
+    @contextmanager
+    def _lost_slices_told(self, bound: Bound) -> Iterator[None]:
+        """Where a query is refused since a table of slices is not what it was, say so."""
+        try:
+            yield
+        except QueryError as refusal:
+            lost = self._relations.lost(bound)
+            if lost:
+                raise WarehouseAccessError(lost) from refusal
+            raise
 
     def _commit(self, replacement: Replacement, scratch: TableReference) -> None:
         like = replacement.like

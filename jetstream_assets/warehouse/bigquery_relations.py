@@ -84,6 +84,25 @@ class BigQueryRelations:
         found = ((now[place[:2]].get(place[2]), v) for place, v in bound.versions.items())
         return any(entry is None or entry.version != version for entry, version in found)
 
+    def lost(self, bound: Bound) -> str:
+        """A sentence on what a statement reads and is no longer in its table; empty if all is.
+
+        A statement is refused for it, although it is right: somebody has changed the table.
+        """
+        for dataset, slug, key in bound.versions:
+            entry = self.manifests.entries(dataset, slug).get(key)
+            reference = self.tables.reference(dataset, table_name(key[0], slug))
+            kinds = self.tables.kinds(reference)
+            for stored in entry.columns if entry else ():
+                if kinds.get(stored.column.lower()) != stored.kind:
+                    return (
+                        f"Table {reference.dataset_id}.{reference.table_id} has no column "
+                        f"{stored.column} of type {stored.kind} any more, and the slice of "
+                        f"{key[1]} has it: somebody has changed the table. Restore it, or remove "
+                        "the slice from the manifest and run its cell again."
+                    )
+        return ""
+
     def _seen(self, named: Iterable[SlicesNamed]) -> dict[tuple[str, str], Mapping[Key, Entry]]:
         """The manifests of all slices that a statement names, each looked at once."""
         places = {(one.dataset, one.experiment) for one in named}

@@ -17,6 +17,7 @@ from jetstream_assets.warehouse.bigquery_columns import (
     PART,
     StoredColumn,
     added,
+    kind_of,
     placed,
 )
 from jetstream_assets.warehouse.bigquery_errors import no_access
@@ -99,6 +100,15 @@ class ExperimentTables:
         return self.session.client.get_table(
             reference, retry=retry_of_requests(), timeout=REQUEST_SECONDS
         )
+
+    def kinds(self, reference: TableReference) -> dict[str, str]:
+        """The types of a table's columns, by their names in small letters; empty without one."""
+        from google.api_core.exceptions import NotFound  # noqa: PLC0415
+
+        try:
+            return {field.name.lower(): kind_of(field) for field in self.get(reference).schema}
+        except NotFound:
+            return {}
 
     def experiments(self, table: str, dataset: str) -> tuple[str, ...]:
         """The slugs that have a table of this kind; none where the dataset is not there."""
