@@ -58,7 +58,8 @@ def readable(sql: str, what: str) -> Iterator[None]:
     except Exception as error:
         if not _is_of_the_service(error):
             raise
-        raise as_ours(error, sql, what) from error
+        # Its text may quote what the token service answers; logs show the whole chain of causes.
+        raise as_ours(error, sql, what) from None
 
 
 def _is_of_the_service(error: Exception) -> bool:

@@ -1,7 +1,7 @@
-"""The production instance of the repository, over a real Postgres and a bucket on loopback.
+"""The production instance over a real Postgres, with a bucket and BigQuery on loopback.
 
-Belongs here: what its file reads from the environment, an instance of it. Does not: Dagster's
-processes (`installation`), what is run (the tests).
+Belongs here: what its file reads from the environment, an instance of it, telemetry in BigQuery.
+Does not: Dagster's processes (`installation`), what is run (the tests).
 """
 
 from __future__ import annotations
@@ -13,14 +13,22 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from dagster import DagsterInstance
+from pyarrow.dataset import dataset
 from sqlalchemy.engine import make_url
 
+from jetstream_assets_tests.bigquery.names import TableKey
+from jetstream_assets_tests.bigquery.server import PROJECT
+from jetstream_assets_tests.bigquery.stocking import put_dataset, put_table
 from jetstream_assets_tests.ui.services import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from jetstream_assets_tests.bigquery.server import BigQueryServer
+
+RESULTS = "experiments"
+WAREHOUSE = f"bigquery://{PROJECT}/{RESULTS}"
 LOGS_BUCKET = "our-compute-logs"
 
 
@@ -52,3 +60,12 @@ def production_instance(
         DagsterInstance.from_config(str(home)) as instance,
     ):
         yield instance
+
+
+def stock(server: BigQueryServer, warehouse: Path) -> None:
+    """Put the tables of a folder into BigQuery, and make a dataset for results."""
+    for folder in sorted(warehouse.glob("*/*")):
+        rows = dataset(folder, format="parquet").to_table()
+        key = TableKey(PROJECT, folder.parent.name, folder.name)
+        put_table(server, key, rows, day="submission_date")
+    put_dataset(server, PROJECT, RESULTS)

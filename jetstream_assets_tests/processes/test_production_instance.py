@@ -10,13 +10,17 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import duckdb
 import pytest
 from dagster import DagsterInstance, serialize_value
+from dagster._utils.error import serializable_error_info_from_exc_info
 from pydantic import SecretStr
+from sqlglot import exp
 
+from jetstream_assets.errors import JetstreamError
 from jetstream_assets.orchestration.launch import RunOutcome, run_cells
 from jetstream_assets.orchestration.partitions import Cell
+from jetstream_assets.orchestration.resources import DocumentsResource
+from jetstream_assets.orchestration.warehouse_resource import WarehouseResource
 from jetstream_assets.report.store import DocumentStoreError
 from jetstream_assets_tests.bigquery.credentials import TOKEN_PATH
 from jetstream_assets_tests.bigquery.server import BigQueryServer, running_bigquery
@@ -27,7 +31,13 @@ from jetstream_assets_tests.orchestration.laboratory import (
     Laboratory,
 )
 from jetstream_assets_tests.processes.postgres import running_postgres
-from jetstream_assets_tests.processes.production import LOGS_BUCKET, production_instance
+from jetstream_assets_tests.processes.production import (
+    LOGS_BUCKET,
+    RESULTS,
+    WAREHOUSE,
+    production_instance,
+    stock,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,8 +59,12 @@ class Production:
     laboratory: Laboratory
 
     def run(self) -> RunOutcome:
-        output = {"output": f"gs://{BUCKET}/ours", "webhook_url": SecretStr(WEBHOOK)}
-        settings = self.laboratory.settings.model_copy(update=output)
+        own = {
+            "warehouse": WAREHOUSE,
+            "output": f"gs://{BUCKET}/ours",
+            "webhook_url": SecretStr(WEBHOOK),
+        }
+        settings = self.laboratory.settings.model_copy(update=own)
         cells = [Cell(EXPERIMENT.slug, FIRST_WEEK)]
         (run,) = run_cells(
             settings, self.instance, cells, on_step=lambda *_: None, log_level="DEBUG"
@@ -68,19 +82,24 @@ class Production:
         return {PASSWORD, WEBHOOK, "secret-part", *private[1:-1], *self.google.tokens.given}
 
 
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    with running_postgres() as running:
+        yield running
+
+
 @pytest.fixture
-def production(laboratory: Laboratory, tmp_path: Path) -> Iterator[Production]:
+def production(laboratory: Laboratory, database: str, tmp_path: Path) -> Iterator[Production]:
     with (
-        running_postgres() as database,
         running_gcs() as gcs,
         running_bigquery(tmp_path) as google,
     ):
         gcs.make_bucket(LOGS_BUCKET)
         # In place of the emulator's own variable, with which clients use no credentials.
         variables = google.environment() | {"API_ENDPOINT_OVERRIDE": gcs.url}
-        apart = laboratory.copy(tmp_path / "laboratory")
+        stock(google, laboratory.root / "warehouse")
         with production_instance(tmp_path / "home", database, variables, PASSWORD) as instance:
-            yield Production(instance, gcs, google, apart)
+            yield Production(instance, gcs, google, laboratory)
 
 
 def test_a_run_leaves_its_logs_in_the_bucket_and_no_secret(
@@ -88,10 +107,11 @@ def test_a_run_leaves_its_logs_in_the_bucket_and_no_secret(
 ) -> None:
     run = production.run()
     assert run.errors == ()
-    assert production.google.tokens.given
-    assert production.gcs.authorizations <= {
-        f"Bearer {token}" for token in production.google.tokens.given
-    }
+    given = {f"Bearer {token}" for token in production.google.tokens.given}
+    assert production.gcs.authorizations <= given
+    asked = {one.request.headers.get("authorization") for one in production.google.requests}
+    # The requests for tokens have none.
+    assert asked - {None} <= given
     assert "statistics/statistics_small_experiment_weekly.json" in production.gcs.objects("ours/")
     logs = production.logs(run.run_id)
     assert any(name.endswith(".err") and b"STEP_SUCCESS" in body for name, body in logs.items())
@@ -126,6 +146,16 @@ def _deny(production: Production) -> None:
     production.gcs.faults.append(fault)
 
 
+def _deny_results(production: Production) -> None:
+    production.google.catalog.denied.add(RESULTS)
+
+
+def _accept_no_token_for_tables(production: Production) -> None:
+    faults = production.google.faults
+    faults.refuse("GET", "/datasets/", "authError", status=401, times=99)
+    faults.refuse("POST", "/jobs|/queries", "authError", status=401, times=99)
+
+
 def _accept_no_token(production: Production) -> None:
     fault = Fault("GET /storage/v1/b/[^/]+/o/", status=401, message=WEBHOOK, times=99)
     production.gcs.faults.append(fault)
@@ -141,6 +171,8 @@ def _give_no_token(production: Production) -> None:
     [
         (_deny, "run@our-project.iam.gserviceaccount.com does not have storage.objects.create"),
         (_accept_no_token, "Google does not accept the credentials"),
+        (_deny_results, "may not use the results in test-project.experiments"),
+        (_accept_no_token_for_tables, "BigQuery cannot be used"),
         (_give_no_token, "Google does not accept the credentials"),
     ],
 )
@@ -184,5 +216,26 @@ def _texts(
         for name, body in production.gcs.objects("", bucket).items():
             yield f"gs://{bucket}/{name}", body.decode(errors="replace")
             yield f"metadata of gs://{bucket}/{name}", str(production.gcs.object(name, bucket))
-    for path in production.laboratory.results.rglob("*.parquet"):
-        yield str(path), repr(duckdb.read_parquet(str(path)).fetchall())
+    for key, stored in production.google.catalog.snapshot().items():
+        yield str(key), repr(stored.described()) + repr(stored.rows.to_pylist())
+    yield "jobs", repr([job.resource for job in production.google.jobs.all()])
+
+
+def _read_documents() -> None:
+    DocumentsResource(root=f"gs://{BUCKET}").open().read("plans/a.json")
+
+
+def _read_tables() -> None:
+    WarehouseResource(root=WAREHOUSE).open().query(exp.select("1"))
+
+
+@pytest.mark.parametrize("read", [_read_documents, _read_tables])
+def test_what_the_token_service_says_is_in_no_chain_of_causes(
+    production: Production, read: Callable[[], None]
+) -> None:
+    _give_no_token(production)
+    with pytest.raises(JetstreamError) as raised:
+        read()
+    chain = serializable_error_info_from_exc_info((raised.type, raised.value, raised.tb))
+    assert "redentials" in chain.to_string()
+    assert PASSWORD not in serialize_value(chain)
