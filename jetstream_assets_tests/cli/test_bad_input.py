@@ -38,10 +38,13 @@ def _errors(laboratory: Laboratory, slug: str = "small_experiment") -> list[dict
     return errors
 
 
-def _add_metric(laboratory: Laboratory, definition: str) -> None:
-    """Add a metric ``extra`` to the weekly list."""
-    text = CONFIGURATION.replace('weekly = ["', 'weekly = ["extra", "')
-    laboratory.configure(f"{text}\n[metrics.extra.statistics.bootstrap_mean]\n{definition}")
+def _add_metrics(laboratory: Laboratory, definitions: dict[str, str]) -> None:
+    """Add metrics of these names to the weekly list."""
+    listed = "".join(f'"{name}", ' for name in definitions)
+    text = CONFIGURATION.replace('weekly = ["', f'weekly = [{listed}"')
+    for name, definition in definitions.items():
+        text += f"\n[metrics.{name}.statistics.bootstrap_mean]\n[metrics.{name}]\n{definition}\n"
+    laboratory.configure(text)
 
 
 SIGNAL = """
@@ -56,63 +59,58 @@ from_expression = "telemetry.late_table"
 experiments_column_type = "none"
 """
 
-METRIC_FAULTS = [
-    (
-        '[metrics.extra]\ndata_source = "clients_daily"\nselect_expression = "SUM(no_such_column)"',
+# By the name of the metric: its definition, and what the reason names.
+METRIC_FAULTS = {
+    "no_column": (
+        'data_source = "clients_daily"\nselect_expression = "SUM(no_such_column)"',
         "no_such_column",
     ),
-    (
-        (
-            '[metrics.extra]\ndata_source = "clients_daily"\n'
-            'select_expression = "SUM(CAST(country AS INT64))"'
-        ),
-        "extra",
+    "no_number": (
+        'data_source = "clients_daily"\nselect_expression = "SUM(CAST(country AS INT64))"',
+        "no_number",
     ),
-    (
+    "no_table": (
         (
-            '[metrics.extra]\ndata_source = "nowhere"\nselect_expression = "COUNT(*)"\n'
+            'data_source = "nowhere"\nselect_expression = "COUNT(*)"\n'
             '[data_sources.nowhere]\nfrom_expression = "telemetry.no_such_table"'
         ),
         "no_such_table",
     ),
-    (
+    "no_rows": (
         (
-            '[metrics.extra]\ndata_source = "nowhere"\nselect_expression = "COUNT(x)"\n'
-            '[data_sources.nowhere]\nfrom_expression = "telemetry.empty_table"'
+            'data_source = "empty"\nselect_expression = "COUNT(x)"\n'
+            '[data_sources.empty]\nfrom_expression = "telemetry.empty_table"'
         ),
         "no Parquet files",
     ),
-    (
-        (
-            '[metrics.extra]\ndata_source = "clients_daily"\n'
-            'select_expression = "NO_SUCH_FUNCTION(active_hours_sum)"'
-        ),
+    "no_function": (
+        'data_source = "clients_daily"\nselect_expression = "NO_SUCH_FUNCTION(active_hours_sum)"',
         "no_such_function",
     ),
-]
+}
 
 
-@pytest.mark.parametrize(("definition", "named"), METRIC_FAULTS)
-def test_a_faulty_metric_has_a_reason_and_the_others_have_results(
-    laboratory: Laboratory, definition: str, named: str
+def test_faulty_metrics_have_a_reason_each_and_the_others_have_results(
+    laboratory: Laboratory,
 ) -> None:
     (laboratory.root / "warehouse/telemetry/empty_table").mkdir()
-    _add_metric(laboratory, definition)
+    _add_metrics(laboratory, {name: fault for name, (fault, _) in METRIC_FAULTS.items()})
     told = _told(laboratory)
-    assert "extra" in told
-    assert named.lower() in told.lower()
     failed = laboratory.rows("statistics", "status = 'failed'")
-    assert {row["metric"] for row in failed} == {"extra"}
-    assert all(named.lower() in row["reason"].lower() for row in failed)
-    written = "small-experiment.toml: metrics.extra.select_expression"
-    assert all(written in row["reason"] for row in failed)
+    assert {row["metric"] for row in failed} == set(METRIC_FAULTS)
+    for row in failed:
+        name, reason = row["metric"], row["reason"].lower()
+        assert name in told
+        assert METRIC_FAULTS[name][1].lower() in reason
+        assert f"small-experiment.toml: metrics.{name}.select_expression" in row["reason"]
+    assert all(named.lower() in told.lower() for _, named in METRIC_FAULTS.values())
     computed = laboratory.rows("statistics", "status = 'ok' AND period = 'week'")
     assert {row["metric"] for row in computed} == {"identity", "active_hours", "searches"}
-    assert {error["metric"] for error in _errors(laboratory)} == {"extra"}
+    assert {error["metric"] for error in _errors(laboratory)} == set(METRIC_FAULTS)
 
 
 def test_a_later_success_clears_the_reason(laboratory: Laboratory) -> None:
-    _add_metric(laboratory, METRIC_FAULTS[0][0])
+    _add_metrics(laboratory, {"no_column": METRIC_FAULTS["no_column"][0]})
     _told(laboratory)
     assert _errors(laboratory)
     laboratory.configure(CONFIGURATION)
@@ -268,11 +266,11 @@ def test_missing_enrollments_of_today_do_not_use_those_of_yesterday(laboratory: 
 
 def test_null_and_infinite_values_are_left_out_and_told(laboratory: Laboratory) -> None:
     definition = (
-        '[metrics.extra]\ndata_source = "clients_daily"\nselect_expression = """'
+        'data_source = "clients_daily"\nselect_expression = """'
         "CASE MOD(CAST(MAX(sample_id) AS INT64), 10) WHEN 0 THEN NULL "
         'WHEN 1 THEN CAST(\'inf\' AS FLOAT64) ELSE MAX(sample_id) * 1.0 END"""'
     )
-    _add_metric(laboratory, definition)
+    _add_metrics(laboratory, {"extra": definition})
     _told(laboratory)
     rows = laboratory.rows("statistics", "metric = 'extra' AND segment = 'all'")
     assert all(row["point"] is not None for row in rows)

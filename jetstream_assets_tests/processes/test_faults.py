@@ -144,6 +144,18 @@ def assert_second_attempt_succeeds(installation: Installation, asked: str) -> No
     assert started >= datetime.fromisoformat(tags[run_tags.NOT_BEFORE])
 
 
+def test_a_backfill_is_run_by_processes_over_postgres(
+    installation: Installation, laboratory: Laboratory
+) -> None:
+    endpoint = installation.endpoint
+    assert wait_for(lambda: all(endpoint.daemons().values()), 60), endpoint.daemons()
+    assert endpoint.locations() == {"jetstream_assets": "LOADED"}
+    (run,) = attempts(installation, backfill(installation, [LAST_ENROLLMENT]), 1)
+    assert run.status == "SUCCESS", installation.complaint(run.status)
+    assert laboratory.rows("statistics")
+    assert "postgres" in type(installation.instance.event_log_storage).__module__
+
+
 def test_a_run_whose_process_is_killed_is_tried_again_after_a_pause(
     installation: Installation,
     laboratory: Laboratory,
