@@ -82,6 +82,11 @@ class Settings(BaseSettings):
         ge=1,
         description="Hours after which scratch tables are gone that a killed run left in BigQuery.",
     )
+    bigquery_views: bool = Field(
+        default=False,
+        description="Also publish results by the views of Jetstream, <slug>_<basis>_<period> and "
+        "statistics_<slug>_<period>.",
+    )
     output: str = Field(
         ".jetstream/demo/output",
         description="Folder, or gs://bucket/prefix, for exported documents.",

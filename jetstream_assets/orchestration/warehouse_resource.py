@@ -39,6 +39,7 @@ class WarehouseResource(ConfigurableResource):  # type: ignore[type-arg]  # yiel
     bigquery_maximum_bytes_billed: int | None = None
     bigquery_timeout_seconds: float = 21_600.0
     bigquery_scratch_hours: float = 24.0
+    bigquery_views: bool = False
 
     def open(self) -> "Warehouse":
         """The warehouse.
@@ -68,6 +69,7 @@ class WarehouseResource(ConfigurableResource):  # type: ignore[type-arg]  # yiel
             maximum_bytes_billed=self.bigquery_maximum_bytes_billed,
             timeout_seconds=self.bigquery_timeout_seconds,
             scratch_hours=self.bigquery_scratch_hours,
+            publishes_views=self.bigquery_views,
             uses_storage_api=not os.environ.get(_OTHER_SERVER),
         )
         return BigQueryWarehouse(OpenBigQuery(project, self.bigquery_location), options)

@@ -1,65 +1,41 @@
 """A warehouse in BigQuery.
 
 Belongs here: the protocol's methods. Does not: jobs (`bigquery_queries`), tables in statements
-(`bigquery_relations`), the tables of experiments (`bigquery_tables`), what stands in them
-(`bigquery_script`, `bigquery_manifest`).
-
-A replacement is two jobs: the content goes to a scratch table, then one transaction puts it in the
-slice's place together with the slice's entry in the experiment's manifest.
+(`bigquery_relations`), replacing slices (`bigquery_replacing`), the tables of experiments
+(`bigquery_tables`), which slices there are (`bigquery_manifest`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from sqlglot import exp
 
-from jetstream_assets.errors import QueryError, WarehouseAccessError, WarehouseError
 from jetstream_assets.warehouse.base import Answer, Estimate, Provenance, SourceDay, Written
 from jetstream_assets.warehouse.bigquery_arrow import as_parquet
-from jetstream_assets.warehouse.bigquery_cost import Cost, cost_of
+from jetstream_assets.warehouse.bigquery_cost import cost_of
 from jetstream_assets.warehouse.bigquery_jobs import readable
 from jetstream_assets.warehouse.bigquery_manifest import Manifests, key_of
-from jetstream_assets.warehouse.bigquery_names import digest
 from jetstream_assets.warehouse.bigquery_options import BigQueryOptions
 from jetstream_assets.warehouse.bigquery_queries import Queries
-from jetstream_assets.warehouse.bigquery_relations import BigQueryRelations, Bound
-from jetstream_assets.warehouse.bigquery_script import Replacement, replacement_script
+from jetstream_assets.warehouse.bigquery_relations import BigQueryRelations
+from jetstream_assets.warehouse.bigquery_replacing import Content, SliceReplacer
 from jetstream_assets.warehouse.bigquery_session import BigQuerySession, OpenClient
 from jetstream_assets.warehouse.bigquery_source_days import source_days
 from jetstream_assets.warehouse.bigquery_tables import ExperimentTables
-from jetstream_assets.warehouse.purpose import asked_for, current_purpose
+from jetstream_assets.warehouse.bigquery_views import PublishedViews
 from jetstream_assets.warehouse.rendering import render_bigquery
 from jetstream_assets.warehouse.tables import Slice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from datetime import date
 
-    from google.cloud.bigquery import TableReference
+    from sqlglot import exp
 
     from jetstream_assets.warehouse.tables import ResultTable
-
-# How often a query starts over whose slices were replaced while it ran.
-_ATTEMPTS = 5
-
-
-@dataclass(frozen=True)
-class _Content:
-    """New content of slices: a query or rows, with what identifies it."""
-
-    query: exp.Expr | None
-    rows: bytes = b""
-
-    @property
-    def identity(self) -> str:
-        """A digest of the rows; a query is identified by its statement."""
-        return hashlib.sha256(self.rows).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -79,14 +55,19 @@ class BigQueryWarehouse:
     _queries: Queries = field(init=False, repr=False, compare=False)
     _tables: ExperimentTables = field(init=False, repr=False, compare=False)
     _relations: BigQueryRelations = field(init=False, repr=False, compare=False)
+    _replacer: SliceReplacer = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         session = BigQuerySession(self.open_client)
         tables = ExperimentTables(session, self.options)
         manifests = Manifests(session, self.options)
         object.__setattr__(self, "_tables", tables)
-        object.__setattr__(self, "_queries", Queries(session, self.options, tables))
-        object.__setattr__(self, "_relations", BigQueryRelations(manifests, tables))
+        queries = Queries(session, self.options, tables)
+        relations = BigQueryRelations(manifests, tables)
+        views = PublishedViews(queries, tables, manifests) if self.options.publishes_views else None
+        object.__setattr__(self, "_queries", queries)
+        object.__setattr__(self, "_relations", relations)
+        object.__setattr__(self, "_replacer", SliceReplacer(queries, tables, relations, views))
 
     def __reduce__(self) -> tuple[type[BigQueryWarehouse], tuple[OpenClient, BigQueryOptions]]:
         return type(self), (self.open_client, self.options)
@@ -94,14 +75,13 @@ class BigQueryWarehouse:
     def answer(self, tree: exp.Expr) -> Answer:
         """The rows of a query with what the service says it read for them."""
         started = time.perf_counter()
-        for _ in range(_ATTEMPTS):
-            bound = self._relations.bound(tree)
-            with self._lost_slices_told(bound):
+        for bound in self._relations.attempts(tree):
+            with self._relations.lost_slices_told(bound):
                 job, rows = self._queries.read(bound.sql)
             if not self._relations.changed(bound):
                 seconds = time.perf_counter() - started
                 return Answer(rows, seconds=seconds, sql=bound.sql, **cost_of(job))
-        raise _restless(bound)
+        raise self._relations.restless(tree)
 
     def query(self, tree: exp.Expr) -> pa.Table:
         """The rows of a query, in memory."""
@@ -115,14 +95,14 @@ class BigQueryWarehouse:
         The rows of a query never leave BigQuery; a table from Python has no statement.
         """
         is_table = isinstance(content, pa.Table)
-        given = _Content(None, as_parquet(content)) if is_table else _Content(content)
-        return self._replace({target.date: target}, given, provenance, is_by_day=False)
+        given = Content(None, as_parquet(content)) if is_table else Content(content)
+        return self._replacer.replace({target.date: target}, given, provenance)
 
     def replace_days(
         self, targets: Mapping[date, Slice], content: exp.Query, provenance: Provenance
     ) -> Written:
         """Put the rows of one query into one slice a day, all in one transaction."""
-        return self._replace(targets, _Content(content), provenance, is_by_day=True)
+        return self._replacer.replace(targets, Content(content, is_by_day=True), provenance)
 
     def source_days(
         self, relation: exp.Expr, day: exp.Expr, first: date, last: date
@@ -155,111 +135,3 @@ class BigQueryWarehouse:
     def sql(self, tree: exp.Expr) -> str:
         """The statement, formatted; slices are named and not yet looked for."""
         return render_bigquery(tree)
-
-    def _replace(
-        self,
-        targets: Mapping[date, Slice],
-        content: _Content,
-        provenance: Provenance,
-        *,
-        is_by_day: bool,
-    ) -> Written:
-        started = time.perf_counter()
-        like = next(iter(targets.values()))
-        with asked_for(**_purpose_of(like, provenance)):
-            version, sql, cost = self._stored(targets, content, provenance)
-            scratch = self._tables.scratch(like, version)
-            with readable("", f"Replacing slices of {like.table} of {like.experiment!r}"):
-                found = self._tables.get(scratch)
-                columns = self._tables.fit(like, found.schema)
-                days = tuple(sorted(targets))
-                self._commit(
-                    Replacement(like, days, version, provenance, columns, is_by_day), scratch
-                )
-                self._tables.remove(scratch)
-        return Written(
-            rows=int(found.num_rows or 0),
-            bytes_written=int(found.num_bytes or 0),
-            seconds=time.perf_counter() - started,
-            sql=sql,
-            **cost,
-        )
-
-    def _stored(
-        self, targets: Mapping[date, Slice], content: _Content, provenance: Provenance
-    ) -> tuple[str, str, Cost]:
-        """The version of new content that stands in its scratch table, its statement and cost.
-
-        The version is made of all that decides the content, and of what it replaces: asked again
-        after a crash it is the same, asked again after it was stored it is another.
-        """
-        like = next(iter(targets.values()))
-        manifests = self._relations.manifests
-        for _ in range(_ATTEMPTS):
-            entries = manifests.entries(like.dataset, like.experiment, anew=True)
-            before = [entries.get(key_of(target)) for _, target in sorted(targets.items())]
-            decisive = [repr(sorted(targets.items())), repr(provenance), content.identity]
-            decisive += [entry.version if entry else "" for entry in before]
-            if content.query is None:
-                version = digest(*decisive)
-                self._queries.load(content.rows, self._tables.scratch(like, version), version)
-                return version, "", cost_of(None)
-            bound = self._relations.bound(_unordered(content.query))
-            version = digest(*decisive, bound.sql, repr(sorted(bound.versions.items())))
-            scratch = self._tables.scratch(like, version)
-            with self._lost_slices_told(bound):
-                job = self._queries.store(bound.sql, scratch, version)
-            if not self._relations.changed(bound):
-                return version, bound.sql, cost_of(job)
-        raise _restless(bound)
-
-    @contextmanager
-    def _lost_slices_told(self, bound: Bound) -> Iterator[None]:
-        """Where a query is refused since a table of slices is not what it was, say so."""
-        try:
-            yield
-        except QueryError as refusal:
-            lost = self._relations.lost(bound)
-            if lost:
-                raise WarehouseAccessError(lost) from refusal
-            raise
-
-    def _commit(self, replacement: Replacement, scratch: TableReference) -> None:
-        like = replacement.like
-        manifest = self._relations.manifests.table(like.dataset, like.experiment)
-        script = replacement_script(replacement, self._tables.of(like), manifest, scratch)
-        try:
-            self._queries.transact(script, replacement.version)
-        except QueryError as refusal:
-            raise WarehouseError(
-                f"A slice of {like.table} of {like.experiment!r} was not replaced, since its table "
-                f"is not what it was a moment ago: {refusal.problem}"
-            ) from refusal
-        self._relations.manifests.entries(like.dataset, like.experiment, anew=True)
-
-
-def _purpose_of(like: Slice, provenance: Provenance) -> dict[str, str]:
-    """What is known of the purpose of a replacement by itself, where nobody has told it."""
-    now = current_purpose()
-    return {
-        "experiment": now.experiment or like.experiment,
-        "asset": now.asset or str(like.table),
-        "commit": now.commit or provenance.config_commit,
-    }
-
-
-def _unordered(tree: exp.Expr) -> exp.Expr:
-    """A query without the order of its rows, which a table does not keep and one worker makes."""
-    if not isinstance(tree, exp.Select) or tree.args.get("limit") or not tree.args.get("order"):
-        return tree
-    free = tree.copy()
-    free.set("order", None)
-    return free
-
-
-def _restless(bound: Bound) -> WarehouseError:
-    listed = ", ".join(sorted({slug for _, slug, _ in bound.versions}))
-    return WarehouseError(
-        f"Slices of {listed} were replaced {_ATTEMPTS} times while they were read. Let the runs "
-        "that write them end first."
-    )

@@ -1,7 +1,7 @@
 """Columns of slices in a table that holds many slices: a name for each, whatever its type.
 
-Belongs here: types as text, and where the columns of new content go. Does not: the tables
-themselves (`bigquery_tables`).
+Belongs here: types as text, where the columns of new content go, and reading them from there.
+Does not: the tables themselves (`bigquery_tables`).
 
 Slices of one table may differ in their columns, and a column of one name may have had another type
 in an older slice. The first type that a name has goes by the name itself; a later one has its type
@@ -11,8 +11,11 @@ in its name. Each slice remembers which of its columns is where.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from sqlglot import exp
 
 from jetstream_assets.warehouse.bigquery_names import column_name
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 EXPERIMENT, DATE, PART = "experiment", "date", "part"
 OWN_COLUMNS = (EXPERIMENT, DATE, PART)
 
+_NUMBERS = frozenset({"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC"})
 _STANDARD = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
 
 
@@ -102,3 +106,25 @@ def added(
         for field, stored in zip(content, columns, strict=True)
         if stored.column.lower() not in present
     ]
+
+
+def united(slices: Iterable[Sequence[StoredColumn]]) -> dict[str, tuple[StoredColumn, ...]]:
+    """The columns of several slices by their name, each with all places that it has."""
+    found: dict[str, dict[str, StoredColumn]] = defaultdict(dict)
+    names: dict[str, str] = {}
+    for columns in slices:
+        for stored in columns:
+            name = names.setdefault(stored.name.lower(), stored.name)
+            found[name].setdefault(stored.column.lower(), stored)
+    return {name: tuple(places.values()) for name, places in found.items()}
+
+
+def selected(name: str, places: Sequence[StoredColumn]) -> exp.Expr:
+    """A column by its name; values of several types become one that holds them all."""
+    columns = [exp.column(place.column, quoted=True) for place in places]
+    if len(places) == 1:
+        return exp.alias_(columns[0], name, quoted=True)
+    kinds = {place.kind for place in places}
+    common = "FLOAT64" if kinds <= _NUMBERS else "STRING"
+    values = [exp.cast(column, common, dialect="bigquery") for column in columns]
+    return exp.alias_(exp.Coalesce(this=values[0], expressions=values[1:]), name, quoted=True)

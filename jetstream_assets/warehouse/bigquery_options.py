@@ -27,6 +27,7 @@ class BigQueryOptions:
         timeout_seconds: After this time a job is stopped.
         scratch_hours: Scratch tables that a killed process left behind are gone after this time.
         uses_storage_api: Whether large results are read by the Storage Read API.
+        publishes_views: Whether the original's views are made over the tables.
     """
 
     project: str
@@ -37,6 +38,7 @@ class BigQueryOptions:
     timeout_seconds: float = _SIX_HOURS
     scratch_hours: float = 24.0
     uses_storage_api: bool = True
+    publishes_views: bool = False
 
     def physical(self, dataset: str) -> str:
         """The dataset in the project for one that slices name.

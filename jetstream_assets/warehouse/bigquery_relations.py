@@ -6,15 +6,15 @@ them (`bigquery_queries`).
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from jetstream_assets.errors import QueryError
-from jetstream_assets.warehouse.bigquery_columns import DATE, EXPERIMENT, StoredColumn
+from jetstream_assets.errors import QueryError, WarehouseAccessError, WarehouseError
+from jetstream_assets.warehouse.bigquery_columns import DATE, EXPERIMENT, selected, united
 from jetstream_assets.warehouse.bigquery_manifest import Entry, Key, Manifests
 from jetstream_assets.warehouse.bigquery_names import is_table_path, table_name
 from jetstream_assets.warehouse.bigquery_script import in_slices, table_of
@@ -29,9 +29,11 @@ from jetstream_assets.warehouse.named_tables import (
 from jetstream_assets.warehouse.tables import EVERY_PART
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 _DATASET_AND_TABLE = 2
+# How often a query starts over whose slices were replaced while it ran.
+_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,19 @@ class BigQueryRelations:
                 self._qualify(table)
         return Bound(holder.this.sql(dialect="bigquery", pretty=True), versions)
 
+    def attempts(self, tree: exp.Expr) -> Iterator[Bound]:
+        """The statement of a tree, again and again for a while, each with what it reads then."""
+        for _ in range(_ATTEMPTS):
+            yield self.bound(tree)
+
+    def restless(self, tree: exp.Expr) -> WarehouseError:
+        """The error for slices that are always replaced while they are read."""
+        read = {slug for _, slug, _ in self.bound(tree).versions}
+        return WarehouseError(
+            f"Slices of {', '.join(sorted(read))} were replaced {_ATTEMPTS} times while they were "
+            "read. Let the runs that write them end first."
+        )
+
     def changed(self, bound: Bound) -> bool:
         """Whether a slice was replaced since the statement was bound."""
         manifests = {(dataset, slug) for dataset, slug, _ in bound.versions}
@@ -84,11 +99,23 @@ class BigQueryRelations:
         found = ((now[place[:2]].get(place[2]), v) for place, v in bound.versions.items())
         return any(entry is None or entry.version != version for entry, version in found)
 
-    def lost(self, bound: Bound) -> str:
-        """A sentence on what a statement reads and is no longer in its table; empty if all is.
+    @contextmanager
+    def lost_slices_told(self, bound: Bound) -> Iterator[None]:
+        """Where a statement is refused since a table of slices is not what it was, say so.
 
-        A statement is refused for it, although it is right: somebody has changed the table.
+        Raises:
+            WarehouseAccessError: Somebody has changed the table.
         """
+        try:
+            yield
+        except QueryError as refusal:
+            lost = self._lost(bound)
+            if lost:
+                raise WarehouseAccessError(lost) from refusal
+            raise
+
+    def _lost(self, bound: Bound) -> str:
+        """A sentence on what a statement reads and is no longer in its table; empty if all is."""
         for dataset, slug, key in bound.versions:
             entry = self.manifests.entries(dataset, slug).get(key)
             reference = self.tables.reference(dataset, table_name(key[0], slug))
@@ -112,15 +139,15 @@ class BigQueryRelations:
         self, named: SlicesNamed, entries: Mapping[Key, Entry]
     ) -> tuple[exp.Select, dict[tuple[str, str, Key], str]]:
         keys = list(self._keys(named, entries))
-        columns = _united(entries[key] for key in keys)
-        selected = [_selected(name, stored) for name, stored in columns.items()]
+        columns = united(entries[key].columns for key in keys)
+        chosen = [selected(name, stored) for name, stored in columns.items()]
         if named.days is None:
-            selected += [exp.column(name, quoted=True) for name in (EXPERIMENT, DATE)]
+            chosen += [exp.column(name, quoted=True) for name in (EXPERIMENT, DATE)]
         name = table_name(named.table, named.experiment)
         table = table_of(self.tables.reference(named.dataset, name))
         days = tuple(dict.fromkeys(day for _, day, _ in keys))
         part = None if named.part == EVERY_PART else named.part
-        query = exp.select(*selected).from_(table).where(in_slices(days, part))
+        query = exp.select(*chosen).from_(table).where(in_slices(days, part))
         found = {(named.dataset, named.experiment, key): entries[key].version for key in keys}
         return query, found
 
@@ -148,28 +175,6 @@ class BigQueryRelations:
         project = self.tables.options.source_project
         if project and len(parts) == _DATASET_AND_TABLE:
             table.set("catalog", exp.to_identifier(project, quoted=True))
-
-
-def _united(entries: Iterable[Entry]) -> dict[str, tuple[StoredColumn, ...]]:
-    """The columns of all slices by their name, each with all places that it has."""
-    found: dict[str, dict[str, StoredColumn]] = defaultdict(dict)
-    names: dict[str, str] = {}
-    for entry in entries:
-        for stored in entry.columns:
-            name = names.setdefault(stored.name.lower(), stored.name)
-            found[name].setdefault(stored.column.lower(), stored)
-    return {name: tuple(places.values()) for name, places in found.items()}
-
-
-def _selected(name: str, places: tuple[StoredColumn, ...]) -> exp.Expr:
-    """A column by its name; values of several types become one that holds them all."""
-    columns = [exp.column(place.column, quoted=True) for place in places]
-    if len(places) == 1:
-        return exp.alias_(columns[0], name, quoted=True)
-    kinds = {place.kind for place in places}
-    common = "FLOAT64" if kinds <= {"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC"} else "STRING"
-    values = [exp.cast(column, common, dialect="bigquery") for column in columns]
-    return exp.alias_(exp.Coalesce(this=values[0], expressions=values[1:]), name, quoted=True)
 
 
 def _is_array(table: exp.Table) -> bool:

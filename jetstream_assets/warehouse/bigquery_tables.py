@@ -101,14 +101,19 @@ class ExperimentTables:
             reference, retry=retry_of_requests(), timeout=REQUEST_SECONDS
         )
 
-    def kinds(self, reference: TableReference) -> dict[str, str]:
-        """The types of a table's columns, by their names in small letters; empty without one."""
+    def find(self, reference: TableReference) -> Table | None:
+        """What is known of a table, if it is there."""
         from google.api_core.exceptions import NotFound  # noqa: PLC0415
 
         try:
-            return {field.name.lower(): kind_of(field) for field in self.get(reference).schema}
+            return self.get(reference)
         except NotFound:
-            return {}
+            return None
+
+    def kinds(self, reference: TableReference) -> dict[str, str]:
+        """The types of a table's columns, by their names in small letters; empty without one."""
+        found = self.find(reference)
+        return {field.name.lower(): kind_of(field) for field in found.schema} if found else {}
 
     def experiments(self, table: str, dataset: str) -> tuple[str, ...]:
         """The slugs that have a table of this kind; none where the dataset is not there."""
