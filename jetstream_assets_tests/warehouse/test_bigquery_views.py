@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 SLUG = "a-b"
 METRICS = """
 SELECT 'u' AS analysis_id, 'control' AS branch, {index} AS window_index,
-  {index} * 7 - 7 AS window_start, {index} * 7 - 1 AS window_end, 'week' AS period, basis AS analysis_basis,
+  {index} * 7 - 7 AS window_start, {index} * 7 - 1 AS window_end,
+  'week' AS period, basis AS analysis_basis,
   FALSE AS is_provisional, {value} AS clicks
 FROM UNNEST(['enrollments', 'exposures']) AS basis
 """
