@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
-    from google.cloud.bigquery import TableReference
+    from google.cloud.bigquery import QueryJob, TableReference
 
     from jetstream_assets.warehouse.tables import Slice
 
@@ -114,10 +115,21 @@ class SliceReplacer:
         for bound in self.relations.attempts(query):
             version = version_of(bound.sql, repr(sorted(bound.versions.items())))
             with self.relations.lost_slices_told(bound):
-                job = self.queries.store(bound.sql, self.tables.scratch(like, version), version)
+                job = self._in_scratch(bound.sql, self.tables.scratch(like, version), version)
             if not self.relations.changed(bound):
                 return version, bound.sql, cost_of(job)
         raise self.relations.restless(query)
+
+    def _in_scratch(self, sql: str, scratch: TableReference, version: str) -> QueryJob:
+        """Store the rows of a query; of one that is refused nothing is left."""
+        from google.api_core.exceptions import GoogleAPIError  # noqa: PLC0415
+
+        try:
+            return self.queries.store(sql, scratch, version)
+        except QueryError:
+            with suppress(GoogleAPIError):
+                self.tables.remove(scratch)
+            raise
 
     def _commit(self, replacement: Replacement, scratch: TableReference) -> None:
         like = replacement.like

@@ -98,8 +98,9 @@ def _delete_dataset(service: Service, request: Request, names: tuple[str, ...]) 
 
 def _list_tables(service: Service, request: Request, names: tuple[str, ...]) -> Reply:
     kept = (
-        "kind", "id", "tableReference", "labels", "type", "timePartitioning", "rangePartitioning",
-        "clustering", "creationTime", "expirationTime", "view",
+        "kind", "id", "tableReference", "friendlyName", "labels", "type",
+        "timePartitioning", "rangePartitioning", "clustering", "creationTime", "expirationTime",
+        "view",
     )  # fmt: skip
     found = [one.described() for one in service.catalog.tables((names[0], names[1]))]
     told = [{key: one[key] for key in kept if key in one} for one in found]

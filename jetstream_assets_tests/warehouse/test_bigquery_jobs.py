@@ -20,6 +20,7 @@ from jetstream_assets.warehouse.bigquery import BigQueryWarehouse
 from jetstream_assets.warehouse.bigquery_options import BigQueryOptions
 from jetstream_assets.warehouse.purpose import asked_for
 from jetstream_assets.warehouse.query_costs import costs_kept
+from jetstream_assets.warehouse.tables import ResultTable
 from jetstream_assets_tests.bigquery.faults import Cut
 from jetstream_assets_tests.bigquery.names import TableKey
 from jetstream_assets_tests.bigquery.server import BigQueryServer
@@ -138,6 +139,21 @@ def test_scratch_tables_expire_and_are_removed(place: Place) -> None:
     assert 23 * 3600 < expires.timestamp() - time.time() < 24 * 3600
     place.warehouse.replace(a_slice(experiment="a"), query(BIG), PROVENANCE)
     assert place.tables() == ["metrics__a", "slices__a"]
+
+
+def test_nothing_is_left_of_a_query_that_is_refused(place: Place) -> None:
+    with pytest.raises(QueryError):
+        place.warehouse.replace(a_slice(), query("SELECT nope FROM d.t"), PROVENANCE)
+    assert place.tables() == []
+
+
+def test_experiments_are_told_by_their_tables(place: Place) -> None:
+    for slug in ("a-b", "A b", "é"):
+        place.warehouse.replace(a_slice(1, slug), query(BIG), PROVENANCE)
+    told = place.warehouse.experiments(ResultTable.METRICS, "jetstream")
+    assert told == ("A b", "a-b", "é")
+    assert place.warehouse.experiments(ResultTable.STATISTICS, "jetstream") == ()
+    assert place.warehouse.experiments(ResultTable.METRICS, "nowhere") == ()
 
 
 def test_what_is_transient_is_tried_again(place: Place) -> None:
