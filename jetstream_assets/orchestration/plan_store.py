@@ -5,6 +5,8 @@ Does not: making plans (`config.planning`).
 """
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dagster import (
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 Plans = list[AnalysisPlan]
 
 _PLAN = TypeAdapter(AnalysisPlan)
+# A bucket answers after some 30 ms, a run may have hundreds of cells, and each of its steps asks.
+_AT_ONCE = 8
 
 
 class PlansIOManager(ConfigurableIOManager):
@@ -37,14 +41,15 @@ class PlansIOManager(ConfigurableIOManager):
         """Store each plan under its cell."""
         del context
         store = DocumentsResource(root=self.root).open()
-        for plan in plans:
-            store_plan(store, plan)
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            list(threads.map(partial(store_plan, store), plans))
 
     def load_input(self, context: InputContext) -> Plans:
         """The plans of the run's cells, by experiment and date."""
         store = DocumentsResource(root=self.root).open()
         cells = sorted(cell_of(key) for key in _keys(context))
-        return [load_plan(store, cell) for cell in cells]
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            return list(threads.map(partial(load_plan, store), cells))
 
 
 def store_plan(store: "DocumentStore", plan: AnalysisPlan) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from jetstream_assets.simulation.demo import experimenter_record
 from jetstream_assets_tests.cli.command import jetstream, run
+from jetstream_assets_tests.gcs.server import BUCKET, running_gcs, variables
 from jetstream_assets_tests.orchestration.laboratory import END, EXPERIMENT, FIRST_WEEK
 
 if TYPE_CHECKING:
@@ -22,6 +23,28 @@ def test_a_run_exits_with_0_and_says_what_was_computed(laboratory: Laboratory) -
     assert SLUG in result.output
     assert "weekly 1" in result.output
     assert (laboratory.root / "output/statistics/statistics_small_experiment_weekly.json").exists()
+
+
+def test_documents_go_to_a_bucket_and_the_runs_beside_where_one_is(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(laboratory.root)
+    with running_gcs() as gcs:
+        to = ("--output", f"gs://{BUCKET}/ours")
+        result = run(laboratory, *WEEK, *to, environment=variables(gcs))
+        assert result.exit_code == 0, result.output
+        assert "statistics/statistics_small_experiment_weekly.json" in gcs.objects("ours/")
+    assert (laboratory.root / ".jetstream/runs/.dagster/dagster.yaml").exists()
+    assert not (laboratory.root / "output").exists()
+
+
+@pytest.mark.parametrize("output", ["gs://", "gs://Our-Results", "gs://our-results/a b"])
+def test_a_bucket_that_cannot_be_is_refused(laboratory: Laboratory, output: str) -> None:
+    result = run(laboratory, *WEEK, "--output", output)
+    told = " ".join(result.output.replace("│", " ").split())
+    assert result.exit_code == 2, result.output
+    assert f"JETSTREAM_OUTPUT is '{output}'" in told
+    assert "Traceback" not in told
 
 
 def test_a_range_of_dates_and_one_slug(laboratory: Laboratory) -> None:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from dagster import DagsterInstance, serialize_value
+from dagster._core.storage.compute_log_manager import ComputeIOType
 from dagster._utils.error import serializable_error_info_from_exc_info
 from pydantic import SecretStr
 from sqlglot import exp
 
 from jetstream_assets.errors import JetstreamError
+from jetstream_assets.orchestration.compute_logs import BucketComputeLogManager
 from jetstream_assets.orchestration.launch import RunOutcome, run_cells
 from jetstream_assets.orchestration.partitions import Cell
 from jetstream_assets.orchestration.resources import DocumentsResource
@@ -103,7 +105,7 @@ def production(laboratory: Laboratory, database: str, tmp_path: Path) -> Iterato
 
 
 def test_a_run_leaves_its_logs_in_the_bucket_and_no_secret(
-    production: Production, capfd: pytest.CaptureFixture[str]
+    production: Production, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     run = production.run()
     assert run.errors == ()
@@ -115,6 +117,7 @@ def test_a_run_leaves_its_logs_in_the_bucket_and_no_secret(
     assert "statistics/statistics_small_experiment_weekly.json" in production.gcs.objects("ours/")
     logs = production.logs(run.run_id)
     assert any(name.endswith(".err") and b"STEP_SUCCESS" in body for name, body in logs.items())
+    assert "STEP_SUCCESS" in _shown_elsewhere(run, tmp_path / "elsewhere")
     texts = dict(_texts(production, run, capfd))
     assert EXPERIMENT.slug in texts["events"]
     assert EXPERIMENT.slug in texts["runs"]
@@ -189,6 +192,16 @@ def test_a_run_that_fails_tells_why_and_no_secret(
     texts = dict(_texts(production, run, capfd))
     assert sentence in texts["events"]
     assert _secrets_in(production, texts) == set()
+
+
+def _shown_elsewhere(run: RunOutcome, folder: Path) -> str:
+    """What the steps printed, as a process on another machine shows it."""
+    keeper = BucketComputeLogManager(LOGS_BUCKET, local_dir=str(folder), prefix="compute-logs")
+    about = [run.run_id, "compute_logs"]
+    keys = keeper.get_log_keys_for_log_key_prefix(about, ComputeIOType.STDERR)
+    found = [keeper.get_log_data(key).stderr for key in keys]
+    keeper.dispose()  # type: ignore[no-untyped-call]
+    return b"".join(text or b"" for text in found).decode()
 
 
 def _secrets_in(production: Production, texts: dict[str, str]) -> set[tuple[str, str]]:
