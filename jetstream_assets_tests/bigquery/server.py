@@ -12,7 +12,7 @@ Where it differs from the real service, apart from what it refuses as not served
 
 - SQL is run by DuckDB through the product's translation; some statements that BigQuery refuses for
   their types run here, and errors have BigQuery's words for the common cases only.
-- Rows without ORDER BY come in the order in which they were written.
+- Rows without ORDER BY come mostly in the order in which they were written, unless `shuffled`.
 - Of two transactions that change a table, the one that commits last is aborted; the real service
   aborts the one that began to change it last.
 - Filters above a sub-query or view leave no partitions out, so an estimate may be higher.
@@ -66,6 +66,7 @@ class BigQueryServer:
     catalog: Catalog
     jobs: Jobs
     work: QueriesAndLoads
+    engine: Engine
     faults: Faults = field(default_factory=Faults)
     tokens: Tokens = field(default_factory=Tokens)
     requests: list[Recorded] = field(default_factory=list)
@@ -83,7 +84,7 @@ class BigQueryServer:
 
     def environment(self, project: str = PROJECT) -> dict[str, str]:
         """The variables by which a process with default credentials comes here."""
-        key = self.folder / f"key-{project}.json"
+        key = self.folder / f"key-{project}-{urlsplit(self.url).port}.json"
         if not key.exists():
             write_key(key, self.url, project)
         return {
@@ -91,6 +92,15 @@ class BigQueryServer:
             "GOOGLE_APPLICATION_CREDENTIALS": str(key),
             "GOOGLE_CLOUD_PROJECT": project,
         }
+
+    @contextmanager
+    def shuffled(self) -> Iterator[None]:
+        """While the body runs, rows without ORDER BY come in any order."""
+        self.engine.is_shuffled = True
+        try:
+            yield
+        finally:
+            self.engine.is_shuffled = False
 
     def count(self, method: str, path: str) -> int:
         """How many requests were made whose path has this pattern."""
@@ -184,9 +194,10 @@ class _Server(ThreadingHTTPServer):
 def running_bigquery(folder: Path) -> Iterator[BigQueryServer]:
     """A server until the body ends; ``folder`` is for keys and for what DuckDB spills."""
     catalog = Catalog()
-    work = QueriesAndLoads(catalog, Engine(folder))
+    engine = Engine(folder)
+    work = QueriesAndLoads(catalog, engine)
     jobs = Jobs(work)
-    owner = BigQueryServer(folder, catalog, jobs, work)
+    owner = BigQueryServer(folder, catalog, jobs, work, engine)
     handler = type("Handler", (_Handler,), {"owner": owner})
     with _Server(("127.0.0.1", 0), handler) as server:
         owner.url = f"http://127.0.0.1:{server.server_port}"

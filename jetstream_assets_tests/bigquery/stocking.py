@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.bigquery import Client
+from sqlglot import exp
 
+from jetstream_assets.warehouse.duckdb_parquet import DuckDBParquetWarehouse
 from jetstream_assets_tests.bigquery.fields import fields_of
+from jetstream_assets_tests.bigquery.names import TableKey
 from jetstream_assets_tests.bigquery.refusals import Json, Refusal
 from jetstream_assets_tests.bigquery.tables import Stored, new_table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
 
-    from jetstream_assets_tests.bigquery.names import TableKey
     from jetstream_assets_tests.bigquery.server import BigQueryServer
 
 
@@ -66,3 +70,16 @@ def put_table(
         return stored.with_rows(rows)
 
     server.catalog.replace(key, taken)
+
+
+def put_folder(server: BigQueryServer, project: str, root: Path) -> None:
+    """Put all tables of a folder of Parquet files into a project, as they are read there.
+
+    A table with a column ``submission_date`` is partitioned by it.
+    """
+    folder = DuckDBParquetWarehouse(root, threads=2)
+    for path in sorted(root.glob("[!.]*/*")):
+        named = exp.to_table(f'"{path.parent.name}"."{path.name}"')
+        rows = folder.query(exp.select("*").from_(named))
+        day = "submission_date" if "submission_date" in rows.schema.names else None
+        put_table(server, TableKey(project, path.parent.name, path.name), rows, day=day)
