@@ -53,6 +53,12 @@ def test_every_variable_of_the_production_instance_is_named() -> None:
     assert [name for name in read if f"`{name}`" not in GUIDE] == []
 
 
+def test_public_functions_are_called_as_it_says() -> None:
+    assert "calls `mozfun.map.get_key`" in GUIDE
+    called = set(re.findall(r"mozfun\.\w+\.\w+(?=\()", CODE))
+    assert called == {"mozfun.map.get_key"}
+
+
 def test_limits_are_where_they_are_said_to_be() -> None:
     instance = yaml.safe_load((ROOT / "dagster.yaml").read_text())
     assert "`concurrency.pools.default_limit`" in GUIDE

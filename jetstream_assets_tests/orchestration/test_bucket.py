@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import pytest
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from jetstream_assets.orchestration.partitions import Cell
 from jetstream_assets.orchestration.plan_store import load_plan
@@ -24,6 +25,8 @@ from jetstream_assets_tests.orchestration.laboratory import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from dagster import DagsterInstance
 
     from jetstream_assets_tests.gcs.server import Gcs
     from jetstream_assets_tests.orchestration.conftest import FirstRun
@@ -55,16 +58,34 @@ def test_a_bucket_gets_byte_for_byte_what_a_folder_gets(
     assert plan.date == FIRST_WEEK
 
 
-def test_a_bucket_that_refuses_fails_the_run_with_its_sentence(
-    laboratory: Laboratory, gcs: Gcs
+def test_a_bucket_that_refuses_fails_the_run_with_its_sentence_once(
+    laboratory: Laboratory, gcs: Gcs, instance: DagsterInstance
 ) -> None:
     settings = laboratory.settings.model_copy(update={"output": f"gs://{BUCKET}"})
     gcs.faults.append(Fault(UPLOAD, status=403, message=DENIED, times=99))
-    (run,) = laboratory.run(FIRST_WEEK, settings=settings)
+    (run,) = laboratory.run(FIRST_WEEK, settings=settings, instance=instance)
     assert not run.succeeded
     (told,) = run.errors
     assert "roles/storage.objectUser" in told
     assert gcs.objects() == {}
+    (record,) = instance.get_run_records()
+    assert record.dagster_run.tags[MAX_RETRIES_TAG] == "0"
+
+
+def test_a_bucket_in_trouble_fails_the_run_so_that_it_is_tried_again(
+    laboratory: Laboratory,
+    gcs: Gcs,
+    instance: DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jetstream_assets.report.gcs_store._LONGEST_PAUSE", 0.001)
+    settings = laboratory.settings.model_copy(update={"output": f"gs://{BUCKET}"})
+    gcs.faults.append(Fault(UPLOAD, status=412, times=99))
+    (run,) = laboratory.run(FIRST_WEEK, settings=settings, instance=instance)
+    assert not run.succeeded
+    assert "another writer was first" in run.errors[0]
+    (record,) = instance.get_run_records()
+    assert MAX_RETRIES_TAG not in record.dagster_run.tags
 
 
 def _documents(folder: Path) -> dict[str, bytes]:
