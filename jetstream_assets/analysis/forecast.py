@@ -42,6 +42,7 @@ class Forecast:
         why: A sentence.
         days: Days to be scanned; 0 where no source is.
         rows: What the source holds of these days; 0 where no source is.
+        bytes_read: What would be read for it, at most; 0 where that was not asked.
     """
 
     slug: str
@@ -51,14 +52,27 @@ class Forecast:
     why: str
     days: int = 0
     rows: int = 0
+    bytes_read: int = 0
 
 
 def forecast(
-    plans: Sequence[AnalysisPlan], warehouse: Warehouse, options: AnalysisOptions
+    plans: Sequence[AnalysisPlan],
+    warehouse: Warehouse,
+    options: AnalysisOptions,
+    *,
+    with_estimates: bool = False,
 ) -> Iterator[Forecast]:
-    """What a run of these cells would do, by experiment and date. Nothing is written."""
+    """What a run of these cells would do, by experiment and date. Nothing is written.
+
+    Args:
+        plans: The cells.
+        warehouse: Where sources and results are.
+        options: How a run would be started.
+        with_estimates: Whether the warehouse is asked what each query would read. Reading what is
+            stored for statistics comes on top.
+    """
     for group in by_experiment(plans, warehouse, options):
-        rehearsal = RehearsalWarehouse(warehouse)
+        rehearsal = RehearsalWarehouse(warehouse, with_estimates=with_estimates)
         due = [plan for plan in group if plan.windows]
         yield from (
             Forecast(plan.slug, plan.date, "cell", "nothing", plan.note)
@@ -73,6 +87,10 @@ def forecast(
             yield from _scans(due[-1], aggregates)
         for plan in due:
             yield from _cell(plan, rehearsal, options, aggregates)
+        if rehearsal.unknown:
+            why = "What these queries would read is not known: the warehouse refuses them as yet."
+            what = f"{rehearsal.unknown} queries"
+            yield Forecast(group[-1].slug, group[-1].date, what, "nothing", why)
 
 
 def _tables(due: Sequence[AnalysisPlan], rehearsal: RehearsalWarehouse) -> Iterator[Forecast]:
@@ -87,7 +105,9 @@ def _tables(due: Sequence[AnalysisPlan], rehearsal: RehearsalWarehouse) -> Itera
     for table, replaced in events.items():
         last = max(r.target.date for r in replaced)
         why = f"{len(replaced)} days are not stored, or have changed"
-        yield Forecast(due[0].slug, last, f"scan of {table}", "compute", why, len(replaced))
+        size = sum(r.bytes_read for r in replaced)
+        what, days = f"scan of {table}", len(replaced)
+        yield Forecast(due[0].slug, last, what, "compute", why, days, bytes_read=size)
 
 
 def _scans(plan: AnalysisPlan, aggregates: DailyAggregates) -> Iterator[Forecast]:
@@ -95,7 +115,8 @@ def _scans(plan: AnalysisPlan, aggregates: DailyAggregates) -> Iterator[Forecast
         states = "1 state is" if scan.states == 1 else f"{scan.states} states are"
         why = f"{states} not stored from {scan.first} to {scan.last}, or changed"
         what = f"scan of {scan.source}"
-        yield Forecast(plan.slug, plan.date, what, "compute", why, scan.days, scan.rows)
+        told = (scan.days, scan.rows, scan.written.bytes_read)
+        yield Forecast(plan.slug, plan.date, what, "compute", why, *told)
     for metric, reason in sorted(aggregates.windowed.items()):
         yield Forecast(plan.slug, plan.date, f"metric {metric}", "compute", f"from rows: {reason}")
     for warning in aggregates.warnings:
@@ -123,7 +144,8 @@ def _cell(
 def _replaced(replacement: Replacement) -> Forecast:
     target = replacement.target
     why = _why(replacement) or "It is always computed on this date."
-    return Forecast(target.experiment, target.date, target.table, "compute", why)
+    size = replacement.bytes_read
+    return Forecast(target.experiment, target.date, target.table, "compute", why, bytes_read=size)
 
 
 def _reused(target: Slice) -> Forecast:

@@ -38,6 +38,10 @@ def plan(
     reused: Annotated[
         bool, typer.Option("--reused", help="Also list what would be reused.")
     ] = False,
+    estimate: Annotated[
+        bool,
+        typer.Option("--estimate", help="Also ask the warehouse how many bytes it would read."),
+    ] = False,
 ) -> None:
     """Say what a run would compute, what it would reuse, and why. Nothing is computed or written.
 
@@ -55,5 +59,6 @@ def plan(
         plans = [planner.plan(cell.slug, cell.date) for cell in request.cells]
         tables = warehouse_resource(read_settings(warehouse=warehouse)).open()
         followed = AnalysisOptions(lookback=lookback)
-        told = [ForecastRow(**asdict(found)) for found in forecast(plans, tables, followed)]
-        console.print(forecast_table(told, with_reused=reused))
+        found = forecast(plans, tables, followed, with_estimates=estimate)
+        told = [ForecastRow(**asdict(one)) for one in found]
+        console.print(forecast_table(told, with_reused=reused, with_bytes=estimate))

@@ -13,13 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from jetstream_assets.report.markdown import table_markdown
-from jetstream_assets.report.readable import printable
+from jetstream_assets.report.readable import printable, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
-_STEP = 1000
 _HOUR = 3600
 _COLUMNS = ("queries", "bytes read", "bytes billed", "slot hours")
 _SHOWN = 50
@@ -61,14 +59,6 @@ def costs_markdown(rows: Sequence[CostRow]) -> str:
     """The rows by period, of one experiment and asset."""
     cells = [(row.period, *_numbers(row)) for row in rows]
     return table_markdown(("period", *_COLUMNS), cells, _SHOWN)
-
-
-def size_text(number: float) -> str:
-    """Bytes in a unit that leaves at most three digits before the point."""
-    unit = 0
-    while number >= _STEP and unit < len(_UNITS) - 1:
-        number, unit = number / _STEP, unit + 1
-    return f"{number:.0f} {_UNITS[unit]}" if unit == 0 else f"{number:.1f} {_UNITS[unit]}"
 
 
 def _total(rows: Sequence[CostRow]) -> CostRow:

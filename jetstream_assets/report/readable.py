@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+_STEP = 1000
 NOT_AVAILABLE = "n/a"
 _RELATIVE = "relative_uplift"
 # Beyond these a fixed number of decimals is harder to read than a power of ten.
@@ -207,3 +209,11 @@ def _fixed(number: float, decimals: int, *, signed: bool) -> str:
         return f"{number:{sign}.3g}"
     # Adding zero turns the -0.0 of a rounded tiny number into 0.0.
     return f"{round(number, decimals) + 0.0:{sign},.{decimals}f}"
+
+
+def size_text(number: float) -> str:
+    """Bytes in a unit that leaves at most three digits before the point."""
+    unit = 0
+    while number >= _STEP and unit < len(_UNITS) - 1:
+        number, unit = number / _STEP, unit + 1
+    return f"{number:.0f} {_UNITS[unit]}" if unit == 0 else f"{number:.1f} {_UNITS[unit]}"

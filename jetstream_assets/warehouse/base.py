@@ -5,13 +5,13 @@ Belongs here: the protocol and the values that cross it. Does not: any adapter, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import date
 
     from sqlglot import exp
@@ -79,10 +79,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a query would read, before it runs: bytes of source tables."""
+    """What a query would read and answer, before it runs.
+
+    ``bytes_read`` are bytes of tables, at most; ``columns`` the answer's, with the types that
+    BigQuery's SQL has for them.
+    """
 
     bytes_read: int
     sql: str
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 class Warehouse(Protocol):

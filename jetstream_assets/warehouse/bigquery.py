@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from jetstream_assets.warehouse.base import Answer, Estimate, Provenance, SourceDay, Written
 from jetstream_assets.warehouse.bigquery_arrow import as_parquet
+from jetstream_assets.warehouse.bigquery_columns import kind_of
 from jetstream_assets.warehouse.bigquery_cost import cost_of
 from jetstream_assets.warehouse.bigquery_jobs import readable
 from jetstream_assets.warehouse.bigquery_manifest import Manifests, key_of
@@ -130,7 +131,9 @@ class BigQueryWarehouse:
     def dry_run(self, tree: exp.Expr) -> Estimate:
         """Check a query without running it; what it would read is the service's upper bound."""
         sql = self._relations.bound(tree).sql
-        return Estimate(int(self._queries.estimate(sql).total_bytes_processed or 0), sql)
+        job = self._queries.estimate(sql)
+        columns = {field.name: kind_of(field) for field in job.schema or ()}
+        return Estimate(int(job.total_bytes_processed or 0), sql, columns)
 
     def sql(self, tree: exp.Expr) -> str:
         """The statement, formatted; slices are named and not yet looked for."""

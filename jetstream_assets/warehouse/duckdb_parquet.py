@@ -199,8 +199,11 @@ class DuckDBParquetWarehouse:
         """
         sql = self._statement(tree)
         with self._cursor(sql, tree) as cursor:
-            cursor.execute(f"EXPLAIN {sql}")
-        return Estimate(bytes_read=sum(file.stat().st_size for file in self._files(tree)), sql=sql)
+            relation = cursor.sql(sql)
+            types = zip(relation.columns, relation.types, strict=True)
+            columns = {name: _bigquery_type(_stored_type(kind)) for name, kind in types}
+        size = sum(file.stat().st_size for file in self._files(tree))
+        return Estimate(size, sql, columns)
 
     def sql(self, tree: exp.Expr) -> str:
         """The statement as DuckDB runs it, formatted; tables are reads of their files."""
@@ -277,6 +280,11 @@ def _stored_type(kind: DuckDBPyType) -> str:
         return str(kind)
     named = ((exp.to_identifier(name, quoted=True).sql(), t) for name, (_, t) in fields.items())
     return f"STRUCT({', '.join(f'{name} {stored}' for name, stored in named)})"
+
+
+def _bigquery_type(stored: str) -> str:
+    kind = "FLOAT64" if stored.startswith("DECIMAL") else stored
+    return exp.DataType.build(kind, dialect="duckdb").sql(dialect="bigquery")
 
 
 def _date(day: date) -> exp.Expr:

@@ -45,6 +45,13 @@ def test_before_a_run_everything_is_to_compute_and_nothing_is_written(
     assert not [path for path in new if path.is_file()]
 
 
+def test_an_estimate_tells_the_bytes_that_would_be_read(laboratory: Laboratory) -> None:
+    told = _flat(_plan(laboratory, *WEEK, "--estimate").output)
+    assert re.search(r"scan of .*compute [\d,]+ [\d,]+ [\d.]+ [kM]B ", told), told
+    assert re.search(r"at most [\d.]+ [kM]B to read\. Nothing was computed", told)
+    assert "is not known" not in told
+
+
 def test_after_a_run_there_is_nothing_left_to_compute(laboratory: Laboratory) -> None:
     assert run(laboratory, *WEEK).exit_code == 0
     told = _flat(_plan(laboratory, *WEEK, "--reused").output)
