@@ -22,6 +22,7 @@ from jetstream_assets.orchestration.compute_logs import BucketComputeLogManager
 from jetstream_assets.orchestration.launch import RunOutcome, run_cells
 from jetstream_assets.orchestration.partitions import Cell
 from jetstream_assets.orchestration.resources import DocumentsResource
+from jetstream_assets.orchestration.settings import Executor
 from jetstream_assets.orchestration.warehouse_resource import WarehouseResource
 from jetstream_assets.report.store import DocumentStoreError
 from jetstream_assets_tests.bigquery.credentials import TOKEN_PATH
@@ -60,11 +61,12 @@ class Production:
     google: BigQueryServer
     laboratory: Laboratory
 
-    def run(self) -> RunOutcome:
+    def run(self, executor: Executor = Executor.IN_PROCESS) -> RunOutcome:
         own = {
             "warehouse": WAREHOUSE,
             "output": f"gs://{BUCKET}/ours",
             "webhook_url": SecretStr(WEBHOOK),
+            "executor": executor,
         }
         settings = self.laboratory.settings.model_copy(update=own)
         cells = [Cell(EXPERIMENT.slug, FIRST_WEEK)]
@@ -107,7 +109,8 @@ def production(laboratory: Laboratory, database: str, tmp_path: Path) -> Iterato
 def test_a_run_leaves_its_logs_in_the_bucket_and_no_secret(
     production: Production, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    run = production.run()
+    # Worker processes have what production's runs have, and open everything for themselves.
+    run = production.run(Executor.DASK)
     assert run.errors == ()
     given = {f"Bearer {token}" for token in production.google.tokens.given}
     assert production.gcs.authorizations <= given

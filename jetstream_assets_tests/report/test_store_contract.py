@@ -183,6 +183,7 @@ def test_hostile_names_are_refused(store: DocumentStore, name: str) -> None:
             act(name)
 
 
+@pytest.mark.parametrize("place", ["folder", "bucket"], indirect=True)
 def test_threads_neither_tear_nor_set_back(place: Place) -> None:
     # Each date is published by a thread of its own, in an order that mixes them.
     order = [number * 7 % 12 for number in range(12)]
@@ -200,6 +201,7 @@ def test_threads_neither_tear_nor_set_back(place: Place) -> None:
     assert _first_line(stores[0]) == b"2024-01-12\n"
 
 
+@pytest.mark.parametrize("place", ["folder", "bucket"], indirect=True)
 def test_two_processes_neither_tear_nor_set_back(place: Place) -> None:
     # One process goes up the dates, one comes down: each older one meets a newer one.
     store, seen = place.open(), [b""]
