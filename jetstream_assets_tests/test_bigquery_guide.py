@@ -47,7 +47,7 @@ def test_the_settings_are_accepted_as_they_are_written() -> None:
 
 
 def test_every_variable_of_the_production_instance_is_named() -> None:
-    text = (ROOT / "k8s" / "dagster.yaml").read_text()
+    text = (ROOT / "k8s" / "overlays" / "gke" / "dagster.yaml").read_text()
     read = re.findall(r"^ *env: (\w+)$", text, re.MULTILINE)
     assert read
     assert [name for name in read if f"`{name}`" not in GUIDE] == []

@@ -36,7 +36,7 @@ LOGS_BUCKET = "our-compute-logs"
 def production_instance(
     home: Path, database: str, variables: Mapping[str, str], password: str = ""
 ) -> Iterator[DagsterInstance]:
-    """An instance of ``k8s/dagster.yaml`` as it is; its variables are set while the body runs.
+    """The instance of ``k8s/overlays/gke`` as it is; its variables are set while the body runs.
 
     Args:
         home: A folder for the DAGSTER_HOME; it is made.
@@ -45,7 +45,7 @@ def production_instance(
         password: The password to give it.
     """
     home.mkdir(parents=True)
-    shutil.copy(ROOT / "k8s" / "dagster.yaml", home)
+    shutil.copy(ROOT / "k8s" / "overlays" / "gke" / "dagster.yaml", home)
     url = make_url(database)
     postgres = {
         "POSTGRES_HOST": "",
