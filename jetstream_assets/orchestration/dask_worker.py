@@ -1,10 +1,11 @@
-"""What a Dask worker process does when it starts.
+"""What a Dask worker process does when it starts and when it is closed.
 
-Belongs here: set-up of a worker. Imports nothing heavy, since a worker that takes long to start is
-given up. Does not: running steps (`dask_cluster`).
+Belongs here: set-up and end of a worker. Imports nothing heavy, since a worker that takes long to
+start is given up. Does not: running steps (`dask_cluster`).
 """
 
 import logging
+import sys
 
 
 def dask_setup(worker: object = None) -> None:
@@ -15,6 +16,17 @@ def dask_setup(worker: object = None) -> None:
     """
     del worker
     logging.getLogger("distributed.sizeof").addFilter(_drop)
+
+
+def dask_teardown(worker: object = None) -> None:
+    """Dask calls this when a worker is closed, also while it runs a step of a cancelled run.
+
+    The step's thread is not told; its query in the warehouse would run on for nobody.
+    """
+    del worker
+    jobs = sys.modules.get("jetstream_assets.warehouse.bigquery_jobs")
+    if jobs is not None:
+        jobs.cancel_running_jobs()
 
 
 def _drop(record: logging.LogRecord) -> bool:

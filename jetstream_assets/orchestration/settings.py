@@ -63,7 +63,7 @@ class Settings(BaseSettings):
         "results are written there too.",
     )
     bigquery_location: str | None = Field(
-        None, description="Location of the datasets, such as EU; default: the service's."
+        None, description="Location of the datasets, such as EU; default: that of the results."
     )
     bigquery_source_project: str | None = Field(
         None,

@@ -39,6 +39,8 @@ REQUEST_SECONDS = 60.0
 _LOOK_SECONDS = 60.0
 _CANCEL_SECONDS = 10.0
 _DONE = "DONE"
+# How to cancel each job that this process waits for, by its id.
+_RUNNING: dict[str, Callable[[], None]] = {}
 
 
 def retry_of_requests() -> Any:  # noqa: ANN401  the library's class, which is loaded at first use
@@ -46,6 +48,12 @@ def retry_of_requests() -> Any:  # noqa: ANN401  the library's class, which is l
     from google.cloud.bigquery.retry import DEFAULT_RETRY
 
     return DEFAULT_RETRY.with_timeout(REQUEST_SECONDS)
+
+
+def cancel_running_jobs() -> None:
+    """Cancel what this process waits for; for a process that is ended from outside of its steps."""
+    for cancel in list(_RUNNING.values()):
+        cancel()
 
 
 @contextmanager
@@ -95,12 +103,16 @@ class Jobs:
 
     Args:
         session: The client.
-        location: Where jobs run; None leaves it to the service.
+        location: Tells where jobs run; None leaves it to the service, which then cannot find jobs
+            outside of its two largest locations again.
         timeout_seconds: After this time a job is stopped.
     """
 
     def __init__(
-        self, session: BigQuerySession, location: str | None, timeout_seconds: float
+        self,
+        session: BigQuerySession,
+        location: Callable[[], str | None],
+        timeout_seconds: float,
     ) -> None:
         self._session = session
         self._location = location
@@ -145,7 +157,7 @@ class Jobs:
 
     def _found(self, job_id: str) -> Any:  # noqa: ANN401  the library's jobs have no common class
         return self._session.client.get_job(
-            job_id, location=self._location, retry=retry_of_requests(), timeout=REQUEST_SECONDS
+            job_id, location=self._location(), retry=retry_of_requests(), timeout=REQUEST_SECONDS
         )
 
     def _wait(self, job: Job) -> None:
@@ -166,6 +178,7 @@ class Jobs:
 
         After an error of the network the job goes on, and the next attempt finds it.
         """
+        _RUNNING[job_id] = lambda: self._cancel(job_id)
         try:
             yield
         except Exception:
@@ -173,9 +186,11 @@ class Jobs:
         except BaseException:
             self._cancel(job_id)
             raise
+        finally:
+            _RUNNING.pop(job_id, None)
 
     def _cancel(self, job_id: str) -> None:
         with suppress(Exception):
             self._session.client.cancel_job(
-                job_id, location=self._location, timeout=_CANCEL_SECONDS
+                job_id, location=self._location(), timeout=_CANCEL_SECONDS
             )

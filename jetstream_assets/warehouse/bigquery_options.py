@@ -21,7 +21,7 @@ class BigQueryOptions:
     Args:
         project: Where results are and jobs run.
         dataset: Where the results of experiments without a dataset of their own are.
-        location: Of the datasets, such as ``EU``; None leaves it to the service.
+        location: Of the datasets, such as ``EU``; None: that of the dataset of results.
         source_project: Where a table is that SQL names without a project; None: ``project``.
         maximum_bytes_billed: Of one query; one that would bill more is refused before it runs.
         timeout_seconds: After this time a job is stopped.

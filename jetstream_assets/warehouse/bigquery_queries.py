@@ -64,7 +64,7 @@ class Queries:
         self._session = session
         self._options = options
         self._tables = tables
-        self._jobs = Jobs(session, options.location, options.timeout_seconds)
+        self._jobs = Jobs(session, tables.location, options.timeout_seconds)
 
     def read(self, sql: str) -> tuple[QueryJob, pa.Table]:
         """The rows of a query.
@@ -115,7 +115,7 @@ class Queries:
                     scratch,
                     size=len(rows),
                     job_id=job_id,
-                    location=self._options.location,
+                    location=self._tables.location(),
                     job_config=config,
                     timeout=REQUEST_SECONDS,
                 )
@@ -142,7 +142,7 @@ class Queries:
             return self._session.client.query(
                 sql,
                 job_config=self._config(dry_run=True, use_query_cache=False),
-                location=self._options.location,
+                location=self._tables.location(),
                 retry=retry_of_requests(),
                 timeout=REQUEST_SECONDS,
                 job_retry=None,
@@ -162,7 +162,7 @@ class Queries:
                 sql,
                 job_config=config,
                 job_id=job_id,
-                location=self._options.location,
+                location=self._tables.location(),
                 retry=retry_of_requests(),
                 timeout=REQUEST_SECONDS,
                 job_retry=None,

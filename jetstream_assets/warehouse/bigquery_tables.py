@@ -6,7 +6,8 @@ not: their rows (`bigquery_script`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ from jetstream_assets.warehouse.bigquery_names import (
 )
 from jetstream_assets.warehouse.bigquery_options import BigQueryOptions
 from jetstream_assets.warehouse.bigquery_session import BigQuerySession
+from jetstream_assets.warehouse.tables import DEFAULT_DATASET
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +63,20 @@ class ExperimentTables:
 
     session: BigQuerySession
     options: BigQueryOptions
+    _known_locations: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+
+    def location(self) -> str | None:
+        """Where jobs run: as the options say, else where the dataset of results is."""
+        if self.options.location is None and not self._known_locations:
+            place = self.reference(DEFAULT_DATASET, "any")
+            with suppress(Exception):  # what is not there or denied is told by what needs it
+                found = self.session.client.get_dataset(
+                    f"{place.project}.{place.dataset_id}",
+                    retry=retry_of_requests(),
+                    timeout=REQUEST_SECONDS,
+                )
+                self._known_locations[place.dataset_id] = found.location
+        return self.options.location or next(iter(self._known_locations.values()), None)
 
     def reference(self, dataset: str, name: str) -> TableReference:
         """A table of a dataset that slices name."""

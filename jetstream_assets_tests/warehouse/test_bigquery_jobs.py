@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from google.cloud import bigquery as library
 from sqlglot import exp
 
 from jetstream_assets.errors import QueryError, WarehouseAccessError, WarehouseError
+from jetstream_assets.orchestration.dask_worker import dask_teardown
 from jetstream_assets.warehouse import bigquery_jobs
 from jetstream_assets.warehouse.bigquery import BigQueryWarehouse
 from jetstream_assets.warehouse.bigquery_options import BigQueryOptions
@@ -235,6 +236,29 @@ def test_an_interrupted_step_stops_its_query(place: Place, monkeypatch: pytest.M
         assert job.error.reason == "stopped"
 
 
+def test_the_end_of_a_worker_stops_its_queries(place: Place) -> None:
+    with place.server.jobs.held():
+        step = threading.Thread(target=_ignoring_errors, args=(place, query(BIG)))
+        step.start()
+        _wait_for(lambda: place.jobs("store"))
+        (job,) = place.jobs("store")
+        dask_teardown()
+        assert job.done.wait(5)
+        step.join()
+    assert job.error is not None
+    assert job.error.reason == "stopped"
+
+
+def test_jobs_run_where_the_results_are(place: Place) -> None:
+    with place.server.client(place.project) as client:
+        client.delete_dataset("jetstream")
+        dataset = library.Dataset(f"{place.project}.jetstream")
+        dataset.location = "europe-west1"
+        client.create_dataset(dataset)
+    place.warehouse.query(query("SELECT 1 AS a"))
+    assert [job.location for job in place.jobs()] == ["europe-west1"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "where"),
     [
@@ -323,7 +347,8 @@ def _read(day: int = 1) -> exp.Select:
 
 
 def _ignoring_errors(place: Place, content: exp.Expr) -> None:
-    place.warehouse.replace(a_slice(), content, PROVENANCE)
+    with suppress(WarehouseError):
+        place.warehouse.replace(a_slice(), content, PROVENANCE)
 
 
 def _wait_for(found: Callable[[], object]) -> None:
