@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from jetstream_assets.warehouse.bigquery_cost import query_cost
@@ -74,19 +75,18 @@ class Queries:
         """
         job = self._run(sql, ("read", sql, uuid.uuid4().hex), self._limited())
         with readable(sql, what_is_asked()):
-            rows = job.result(retry=retry_of_requests(), timeout=REQUEST_SECONDS)
-            return job, self._arrow(rows)
+            return job, self._arrow(job)
 
-    def _arrow(self, rows: Any) -> pa.Table:  # noqa: ANN401  the library's iterator
+    def _arrow(self, job: QueryJob) -> pa.Table:
         """Rows by the Storage Read API; by REST where it is off or this account may not use it."""
         from google.api_core.exceptions import Forbidden  # noqa: PLC0415
 
         if self._options.uses_storage_api:
-            try:
-                return rows.to_arrow(create_bqstorage_client=True)
-            except Forbidden:
-                pass  # the account lacks roles/bigquery.readSessionUser
-        return rows.to_arrow(create_bqstorage_client=False)
+            # Without roles/bigquery.readSessionUser.
+            with suppress(Forbidden):
+                return _rows(job).to_arrow(create_bqstorage_client=True)
+        # Asked for again: an iterator that has failed does not start anew.
+        return _rows(job).to_arrow(create_bqstorage_client=False)
 
     def store(self, sql: str, scratch: TableReference, version: str) -> QueryJob:
         """The rows of a query in a scratch table that is made for them."""
@@ -195,3 +195,7 @@ class Queries:
         config = QueryJobConfig(labels=job_labels(), **given)
         config.job_timeout_ms = int(self._options.timeout_seconds * 1000)
         return config
+
+
+def _rows(job: QueryJob) -> Any:  # noqa: ANN401  the library's iterators have no common class
+    return job.result(retry=retry_of_requests(), timeout=REQUEST_SECONDS)
