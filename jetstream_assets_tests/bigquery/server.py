@@ -16,7 +16,8 @@ Where it differs from the real service, apart from what it refuses as not served
 - Of two transactions that change a table, the one that commits last is aborted; the real service
   aborts the one that began to change it last.
 - Filters above a sub-query or view leave no partitions out, so an estimate may be higher.
-- There is no Storage Read API, no cache of results, no streaming, no legacy SQL, no ingestion-time
+- The Storage Read API is a server of its own (`storage`).
+- There is no cache of results, no streaming, no legacy SQL, no ingestion-time
   partitions, no quotas, and no right to anything but what `Catalog.denied` takes away.
 """
 
