@@ -61,9 +61,9 @@ class BigQueryWarehouse:
     def __post_init__(self) -> None:
         session = BigQuerySession(self.open_client)
         tables = ExperimentTables(session, self.options)
-        manifests = Manifests(session, self.options)
         object.__setattr__(self, "_tables", tables)
         queries = Queries(session, self.options, tables)
+        manifests = Manifests(session, tables, queries)
         relations = BigQueryRelations(manifests, tables)
         views = PublishedViews(queries, tables, manifests) if self.options.publishes_views else None
         object.__setattr__(self, "_queries", queries)

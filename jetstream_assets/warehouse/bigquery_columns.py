@@ -123,7 +123,8 @@ def selected(name: str, places: Sequence[StoredColumn]) -> exp.Expr:
     """A column by its name; values of several types become one that holds them all."""
     columns = [exp.column(place.column, quoted=True) for place in places]
     if len(places) == 1:
-        return exp.alias_(columns[0], name, quoted=True)
+        is_itself = places[0].column == name
+        return columns[0] if is_itself else exp.alias_(columns[0], name, quoted=True)
     kinds = {place.kind for place in places}
     common = "FLOAT64" if kinds <= _NUMBERS else "STRING"
     values = [exp.cast(column, common, dialect="bigquery") for column in columns]

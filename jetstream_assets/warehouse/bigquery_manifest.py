@@ -12,22 +12,35 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from sqlglot import exp
+
+from jetstream_assets.errors import WarehouseError
 from jetstream_assets.warehouse.base import Provenance
 from jetstream_assets.warehouse.bigquery_columns import StoredColumn, decoded
 from jetstream_assets.warehouse.bigquery_errors import no_access
 from jetstream_assets.warehouse.bigquery_jobs import REQUEST_SECONDS, readable, retry_of_requests
 from jetstream_assets.warehouse.bigquery_names import MANIFEST, table_name
+from jetstream_assets.warehouse.bigquery_script import table_of
 
 if TYPE_CHECKING:
-    from google.cloud.bigquery import TableReference
+    from collections.abc import Iterator
 
-    from jetstream_assets.warehouse.bigquery_options import BigQueryOptions
+    from google.cloud.bigquery import Table, TableReference
+
+    from jetstream_assets.warehouse.bigquery_queries import Queries
     from jetstream_assets.warehouse.bigquery_session import BigQuerySession
+    from jetstream_assets.warehouse.bigquery_tables import ExperimentTables
     from jetstream_assets.warehouse.tables import Slice
 
 # Within so many seconds a manifest is not looked at twice: one step asks for hundreds of slices in
 # a row. Steps of other processes take longer to follow on one of this.
 _FRESH_SECONDS = 0.2
+
+# Up to so many bytes a manifest is read whole.
+_SMALL = 1_000_000
+_LIGHT = ("result_table", "date", "part", "version")
+_TOLD = ("fingerprint", "config_commit", "code_version", "details", "columns")
+_ATTEMPTS = 5
 
 Key = tuple[str, date, str]
 
@@ -56,10 +69,15 @@ def key_of(target: Slice) -> Key:
 class Manifests:
     """The manifests of a warehouse, each read again when it has changed."""
 
-    def __init__(self, session: BigQuerySession, options: BigQueryOptions) -> None:
+    def __init__(
+        self, session: BigQuerySession, tables: ExperimentTables, queries: Queries
+    ) -> None:
         self._session = session
-        self._options = options
+        self._tables = tables
+        self._queries = queries
         self._seen: dict[tuple[str, str], _Seen] = {}
+        # What a version stands for never changes.
+        self._known: dict[str, Entry] = {}
 
     def entries(self, dataset: str, experiment: str, *, anew: bool = False) -> Mapping[Key, Entry]:
         """The slices of an experiment; empty where it has none.
@@ -82,43 +100,76 @@ class Manifests:
 
         at = time.monotonic()
         try:
-            etag = self._etag(dataset, experiment)
+            found = self._tables.get(self.table(dataset, experiment))
+            etag = str(found.etag)
             if seen is not None and seen.etag == etag:
                 return _Seen(etag, seen.entries, at)
-            return _Seen(etag, self._read(dataset, experiment), at)
+            return _Seen(etag, self._read(found), at)
         except NotFound as missing:
             # A dataset that is not there is a fault of the set-up, and told by what writes to it.
             if "Not found: Table" in str(missing) or "Not found: Dataset" in str(missing):
                 return _Seen(None, {}, at)
             raise
         except Forbidden as denied:
-            place = f"{self._options.project}.{self._options.physical(dataset)}"
+            table = self.table(dataset, experiment)
+            place = f"{table.project}.{table.dataset_id}"
             raise no_access(denied, place, "roles/bigquery.dataEditor") from denied
 
-    def _etag(self, dataset: str, experiment: str) -> str:
-        table = self._session.client.get_table(
-            self.table(dataset, experiment), retry=retry_of_requests(), timeout=REQUEST_SECONDS
-        )
-        return str(table.etag)
+    def remember(self, entry: Entry) -> None:
+        """Know what this process itself has written."""
+        self._known[entry.version] = entry
 
-    def _read(self, dataset: str, experiment: str) -> dict[Key, Entry]:
-        """The rows, by a request that costs nothing and starts no job."""
-        rows = self._session.client.list_rows(
-            self.table(dataset, experiment), retry=retry_of_requests(), timeout=REQUEST_SECONDS
+    def _read(self, table: Table) -> dict[Key, Entry]:
+        """The rows, by requests that cost nothing and start no job.
+
+        Of a large manifest only the versions are read so; what those stand for that are not known
+        yet is asked by a query, since thousands of slices may have few long texts between them.
+        """
+        if int(table.num_bytes or 0) <= _SMALL:
+            return dict(_entry(row) for row in self._listed(table, None))
+        for _ in range(_ATTEMPTS):
+            listed = [(_key(row), row["version"]) for row in self._listed(table, _LIGHT)]
+            self._learn(table, {version for _, version in listed} - self._known.keys())
+            if all(version in self._known for _, version in listed):
+                return {key: self._known[version] for key, version in listed}
+        raise WarehouseError(
+            f"{table.dataset_id}.{table.table_id} changed {_ATTEMPTS} times while it was read. Let "
+            "the runs that write it end first."
         )
-        return dict(_entry(dict(row.items())) for row in rows)
+
+    def _listed(self, table: Table, names: tuple[str, ...] | None) -> Iterator[dict[str, Any]]:
+        chosen = None if names is None else [f for f in table.schema if f.name in names]
+        rows = self._session.client.list_rows(
+            table, selected_fields=chosen, retry=retry_of_requests(), timeout=REQUEST_SECONDS
+        )
+        return (dict(row.items()) for row in rows)
+
+    def _learn(self, table: Table, versions: set[str]) -> None:
+        """Ask what versions stand for."""
+        if not versions:
+            return
+        told = [exp.alias_(exp.AnyValue(this=exp.column(name)), name) for name in _TOLD]
+        wanted = exp.column("version").isin(*map(exp.Literal.string, sorted(versions)))
+        query = exp.select("version", *told).from_(table_of(table.reference)).where(wanted)
+        _, rows = self._queries.read(query.group_by("version").sql(dialect="bigquery"))
+        for row in rows.to_pylist():
+            self.remember(_told(row))
 
     def table(self, dataset: str, experiment: str) -> TableReference:
         """The manifest's table."""
-        from google.cloud.bigquery import DatasetReference
-
-        place = DatasetReference(self._options.project, self._options.physical(dataset))
-        return place.table(table_name(MANIFEST, experiment))
+        return self._tables.reference(dataset, table_name(MANIFEST, experiment))
 
 
 def _entry(row: dict[str, Any]) -> tuple[Key, Entry]:
+    return _key(row), _told(row)
+
+
+def _key(row: dict[str, Any]) -> Key:
+    return row["result_table"], row["date"], row["part"]
+
+
+def _told(row: dict[str, Any]) -> Entry:
     origin = Provenance(
         row["fingerprint"], row["config_commit"], row["code_version"], row["details"]
     )
-    key = (row["result_table"], row["date"], row["part"])
-    return key, Entry(row["version"], origin, decoded(row["columns"]))
+    return Entry(row["version"], origin, decoded(row["columns"]))

@@ -18,7 +18,7 @@ from jetstream_assets.errors import QueryError, WarehouseError
 from jetstream_assets.warehouse.base import Provenance, Written
 from jetstream_assets.warehouse.bigquery_cost import Cost, cost_of
 from jetstream_assets.warehouse.bigquery_jobs import readable
-from jetstream_assets.warehouse.bigquery_manifest import key_of
+from jetstream_assets.warehouse.bigquery_manifest import Entry, key_of
 from jetstream_assets.warehouse.bigquery_names import digest
 from jetstream_assets.warehouse.bigquery_queries import Queries
 from jetstream_assets.warehouse.bigquery_relations import BigQueryRelations
@@ -142,7 +142,10 @@ class SliceReplacer:
                 f"A slice of {like.table} of {like.experiment!r} was not replaced, since its table "
                 f"is not what it was a moment ago: {refusal.problem}"
             ) from refusal
-        self.relations.manifests.entries(like.dataset, like.experiment, anew=True)
+        manifests = self.relations.manifests
+        entry = Entry(replacement.version, replacement.provenance, replacement.columns)
+        manifests.remember(entry)
+        manifests.entries(like.dataset, like.experiment, anew=True)
 
 
 def _purpose_of(like: Slice, provenance: Provenance) -> dict[str, str]:

@@ -7,6 +7,7 @@ import time
 import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from sqlglot import exp
 
 from jetstream_assets.errors import QueryError, WarehouseAccessError, WarehouseError
 from jetstream_assets.orchestration.dask_worker import dask_teardown
-from jetstream_assets.warehouse import bigquery_jobs
+from jetstream_assets.warehouse import bigquery_jobs, bigquery_manifest
 from jetstream_assets.warehouse.bigquery import BigQueryWarehouse
 from jetstream_assets.warehouse.bigquery_options import BigQueryOptions
 from jetstream_assets.warehouse.purpose import asked_for
@@ -146,6 +147,26 @@ def test_nothing_is_left_of_a_query_that_is_refused(place: Place) -> None:
     with pytest.raises(QueryError):
         place.warehouse.replace(a_slice(), query("SELECT nope FROM d.t"), PROVENANCE)
     assert place.tables() == []
+
+
+def test_a_large_manifest_is_read_by_its_versions(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bigquery_manifest, "_SMALL", 0)
+    days = {date(2024, 1, day): a_slice(day) for day in range(1, 30)}
+    content = exp.select("DATE '2024-01-02' AS day", "1 AS x")
+    long = replace(PROVENANCE, details="x" * 1000)
+    writer = place.warehouse
+    writer.replace_days(days, content, long)
+    writer.replace(a_slice(30), query(BIG), PROVENANCE)
+    assert place.jobs("read") == []
+    other = place.warehouse
+    for target in (*days.values(), a_slice(30)):
+        expected = PROVENANCE if target == a_slice(30) else long
+        assert writer.provenance(target) == other.provenance(target) == expected
+    (learnt,) = place.jobs("read")
+    assert learnt.rows is not None
+    assert learnt.rows.rows.num_rows == 2
 
 
 def test_experiments_are_told_by_their_tables(place: Place) -> None:
