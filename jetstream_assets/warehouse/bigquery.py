@@ -109,7 +109,7 @@ class BigQueryWarehouse:
         self, relation: exp.Expr, day: exp.Expr, first: date, last: date
     ) -> dict[date, SourceDay]:
         """What is there of a source on each day: told by its partitions, else counted."""
-        return source_days(self, self._tables, relation, day, (first, last))
+        return source_days(self, self._queries, self._tables, relation, day, (first, last))
 
     def provenance(self, target: Slice) -> Provenance | None:
         """From what a slice was computed; None when it does not exist."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from google.cloud.bigquery import Table, TableReference
 
+    from jetstream_assets.warehouse.bigquery_queries import Queries
     from jetstream_assets.warehouse.bigquery_tables import ExperimentTables
 
 _PARTITIONS = "INFORMATION_SCHEMA.PARTITIONS"
@@ -33,13 +34,14 @@ _NAMED = 2
 
 def source_days(
     warehouse: Warehouse,
+    queries: Queries,
     tables: ExperimentTables,
     relation: exp.Expr,
     day: exp.Expr,
     span: tuple[date, date],
 ) -> dict[date, SourceDay]:
     """What is there of a source on each day of a span, inclusive; days without rows are absent."""
-    told = _told_by_partitions(warehouse, tables, relation, day, span)
+    told = _told_by_partitions(queries, tables, relation, day, span)
     return told if told is not None else _counted(warehouse, relation, day, span)
 
 
@@ -58,7 +60,7 @@ def _counted(
 
 
 def _told_by_partitions(
-    warehouse: Warehouse,
+    queries: Queries,
     tables: ExperimentTables,
     relation: exp.Expr,
     day: exp.Expr,
@@ -70,7 +72,7 @@ def _told_by_partitions(
     if column is None or reference is None or not _is_partitioned_by(tables, reference, column):
         return None
     try:
-        rows = warehouse.query(_partitions_query(reference))
+        _, rows = queries.read(_partitions_query(reference).sql(dialect="bigquery", pretty=True))
     except QueryError:
         return None  # this account may read rows and not what is known of them
     return _of_partitions(rows, span)
