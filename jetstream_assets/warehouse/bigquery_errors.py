@@ -90,8 +90,13 @@ def as_ours(error: Exception, sql: str, what: str) -> WarehouseError:
         what: What was asked, for a sentence: "The query of metrics of 'my-experiment'".
     """
     from google.api_core.exceptions import GoogleAPICallError  # noqa: PLC0415
-    from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415
+    from google.auth.exceptions import GoogleAuthError, TransportError  # noqa: PLC0415
 
+    if isinstance(error, TransportError) or getattr(error, "retryable", False):
+        return WarehouseError(
+            f"{what} was not sent: whoever gives tokens for it does not answer "
+            f"({type(error).__name__})."
+        )
     if isinstance(error, GoogleAuthError):
         # Its text may quote the answer of whoever gives tokens.
         return WarehouseAccessError(
