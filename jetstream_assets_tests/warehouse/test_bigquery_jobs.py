@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+import sys
 import threading
 import time
 import uuid
@@ -12,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+from dagster._core.errors import DagsterExecutionInterruptedError, raise_execution_interrupts
+from dagster._utils.interrupts import capture_interrupts
 from google.cloud import bigquery as library
 from sqlglot import exp
 
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
 
     from jetstream_assets_tests.bigquery.jobs import Job
 
+STOPPED = 7
 BIG = "SELECT SUM(n) AS s FROM d.t"
 
 
@@ -257,6 +264,32 @@ def test_an_interrupted_step_stops_its_query(place: Place, monkeypatch: pytest.M
         assert job.error.reason == "stopped"
 
 
+@pytest.mark.slow
+def test_a_process_that_is_told_to_stop_stops_its_query(place: Place) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    with place.server.jobs.held():
+        step = spawn.Process(target=_step_of_a_run, args=(place.warehouse,))
+        step.start()
+        _wait_for(lambda: place.jobs("store"), seconds=60)
+        (job,) = place.jobs("store")
+        assert step.pid is not None
+        os.kill(step.pid, signal.SIGTERM)
+        assert job.done.wait(30)
+        step.join(30)
+    assert step.exitcode == STOPPED
+    assert job.error is not None
+    assert job.error.reason == "stopped"
+
+
+def _step_of_a_run(warehouse: BigQueryWarehouse) -> None:
+    """What Dagster does with a signal that ends a run while a step works."""
+    with capture_interrupts(), raise_execution_interrupts():
+        try:
+            warehouse.replace(a_slice(), query(BIG), PROVENANCE)
+        except DagsterExecutionInterruptedError:
+            sys.exit(STOPPED)
+
+
 def test_the_end_of_a_worker_stops_its_queries(place: Place) -> None:
     with place.server.jobs.held():
         step = threading.Thread(target=_ignoring_errors, args=(place, query(BIG)))
@@ -372,7 +405,7 @@ def _ignoring_errors(place: Place, content: exp.Expr) -> None:
         place.warehouse.replace(a_slice(), content, PROVENANCE)
 
 
-def _wait_for(found: Callable[[], object]) -> None:
-    last = time.monotonic() + 10
+def _wait_for(found: Callable[[], object], seconds: float = 10) -> None:
+    last = time.monotonic() + seconds
     while not found() and time.monotonic() < last:
         time.sleep(0.01)
