@@ -337,6 +337,22 @@ def test_a_cut_connection_neither_loses_nor_doubles_a_slice(
     assert len(cut) == 1
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/jobs$"), ("POST", "/upload/"), ("GET", "/queries/"), ("GET", "/tables/slices")],
+)
+@pytest.mark.parametrize(("reason", "status"), [("backendError", 503), ("internalError", 500)])
+def test_a_service_in_trouble_neither_loses_nor_doubles_a_slice(
+    place: Place, method: str, path: str, reason: str, status: int
+) -> None:
+    place.server.faults.refuse(method, path, reason, status=status)
+    place.warehouse.replace(a_slice(1), pa.table({"n": [1, 2, 3]}), PROVENANCE)
+    place.warehouse.replace(a_slice(2), query(BIG), PROVENANCE)
+    assert place.warehouse.query(_read(1)).num_rows == 3
+    assert place.warehouse.query(_read(2)).to_pylist() == [{"s": 499_500}]
+    assert len(place.jobs("store")) == len(place.jobs("load")) == 1
+
+
 def test_a_missing_dataset_is_named_with_what_to_do(place: Place) -> None:
     with pytest.raises(WarehouseAccessError, match=r"no dataset .*\.secret.*bq mk"):
         place.warehouse.replace(a_slice(dataset="secret"), query(BIG), PROVENANCE)
