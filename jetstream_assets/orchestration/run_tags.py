@@ -16,6 +16,8 @@ COMMIT = "jetstream/configuration-commit"
 CHANGE = "jetstream/configuration-change"
 # The time (UTC) before which a new attempt of a failed run is not started.
 NOT_BEFORE = "jetstream/not-before"
+# The memory that the run's pod may take, where that of an earlier attempt was too little.
+MEMORY = "jetstream/memory"
 
 # Dagster's.
 RANGE_START = "dagster/asset_partition_range_start"

@@ -150,6 +150,7 @@ def running_installation(
     settings: Settings,
     database: str,
     *,
+    base: Mapping[str, Any] | None = None,
     changes: Mapping[str, Any] = SHORT,
     variables: Mapping[str, str] | None = None,
     webserver: bool = False,
@@ -160,7 +161,8 @@ def running_installation(
         root: A folder for the DAGSTER_HOME and the logs; it is made.
         settings: The code location's settings, handed over as ``JETSTREAM_...`` variables.
         database: The address of a Postgres database.
-        changes: What differs from the repository's ``dagster.yaml``; short intervals.
+        base: An instance's settings instead of the repository's ``dagster.yaml``.
+        changes: What differs from them; short intervals.
         variables: More environment variables of all processes.
         webserver: Whether the UI is to be there, too.
 
@@ -168,7 +170,7 @@ def running_installation(
         RuntimeError: A service is not ready in time; the message has the end of its log.
     """
     home, port, ui_port = root / "home", free_port(), free_port()
-    write_instance(home, database, changes)
+    write_instance(home, database, changes, base)
     env = environment(home, settings) | _SHORT_VARIABLES | dict(variables or {})
     url = f"http://{HOST}:{ui_port}"
     # Stopped last to first, and the instance, which the test's process holds, before them.

@@ -40,15 +40,18 @@ def running_postgres() -> Iterator[str]:
             yield server.get_uri()
 
 
-def write_instance(home: Path, database: str, changes: Mapping[str, Any]) -> None:
+def write_instance(
+    home: Path, database: str, changes: Mapping[str, Any], base: Mapping[str, Any] | None = None
+) -> None:
     """Make a DAGSTER_HOME with the repository's ``dagster.yaml``, stored in Postgres.
 
     Args:
         home: The folder to make.
         database: The address of the database.
         changes: What differs from the repository's file, in its shape.
+        base: Another instance's settings instead of the repository's file, without a storage.
     """
-    settings = yaml.safe_load((ROOT / "dagster.yaml").read_text())
+    settings = dict(base or yaml.safe_load((ROOT / "dagster.yaml").read_text()))
     stored = {"storage": {"postgres": {"postgres_url": database}}}
     home.mkdir(parents=True)
     (home / "dagster.yaml").write_text(yaml.safe_dump(_merged(_merged(settings, stored), changes)))

@@ -1,0 +1,193 @@
+"""A node for tests: pods are local processes, with what the cluster says of their environment.
+
+Belongs here: from a waiting pod to its ended process, as far as Dagster's launcher and the
+controller of jobs look at it. Does not: images, volumes, limits and logs, which no pod here has.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from base64 import b64decode
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kubernetes import client
+
+from jetstream_assets_tests.k8s.control_plane import NAMESPACE, ControlPlane
+from jetstream_assets_tests.ui.services import ROOT
+
+NODE = "node"
+_LOOK_SECONDS = 0.3
+
+
+@dataclass
+class _Process:
+    """A pod's process, and since when it is asked to end."""
+
+    process: subprocess.Popen[bytes]
+    asked: float | None = None
+
+
+@dataclass
+class Kubelet:
+    """Runs the pods of the namespace until it is stopped.
+
+    Args:
+        plane: The cluster.
+        logs: A folder for what the pods print.
+        holds: Whether pods wait instead of being started.
+        reasons: Why pods ended, where it is not for an error of their own.
+    """
+
+    plane: ControlPlane
+    logs: Path
+    holds: bool = False
+    reasons: dict[str, str] = field(default_factory=dict)
+    _processes: dict[str, _Process] = field(default_factory=dict)
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def __enter__(self) -> Kubelet:
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self._core = client.CoreV1Api(self.plane.api())
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        assert self._thread is not None
+        self._thread.join()
+        for running in self._processes.values():
+            _signal(running.process, signal.SIGKILL)
+            running.process.wait()
+
+    def pods_of(self, run_id: str) -> list[str]:
+        """The names of a run's pods."""
+        labels = f"dagster/run-id={run_id}"
+        found = self._core.list_namespaced_pod(NAMESPACE, label_selector=labels).items
+        return [pod.metadata.name for pod in found]
+
+    def kill(self, run_id: str, reason: str = "Error") -> None:
+        """``kill -9`` of a run's pod, which then ends for this reason, such as ``OOMKilled``."""
+        (name,) = self.pods_of(run_id)
+        self.reasons[name] = reason
+        _signal(self._processes[name].process, signal.SIGKILL)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(_LOOK_SECONDS):
+            try:
+                for pod in self._core.list_namespaced_pod(NAMESPACE).items:
+                    self._look_at(pod)
+            except client.ApiException as error:
+                # Somebody else changed it in the meantime; the next look sees how.
+                if error.status not in {404, 409}:
+                    raise
+
+    def _look_at(self, pod: Any) -> None:  # noqa: ANN401  # the client has no types
+        name, running = pod.metadata.name, self._processes.get(pod.metadata.name)
+        if pod.metadata.deletion_timestamp is not None:
+            self._end(pod, running)
+        elif running is None and pod.status.phase == "Pending" and not self.holds:
+            self._start(pod)
+        elif running is not None and pod.status.phase == "Running":
+            code = running.process.poll()
+            if code is not None:
+                self._tell_ended(name, pod.spec.containers[0], code)
+
+    def _start(self, pod: Any) -> None:  # noqa: ANN401
+        name, container = pod.metadata.name, pod.spec.containers[0]
+        if pod.spec.node_name is None:
+            target = client.V1ObjectReference(kind="Node", name=NODE)
+            meta = client.V1ObjectMeta(name=name)
+            binding = client.V1Binding(metadata=meta, target=target)
+            self._core.create_namespaced_pod_binding(
+                name, NAMESPACE, binding, _preload_content=False
+            )
+        with (self.logs / f"{name}.log").open("wb") as output:
+            process = subprocess.Popen(
+                [*(container.command or []), *(container.args or [])],
+                cwd=ROOT,
+                env=self._environment(pod, container),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._processes[name] = _Process(process)
+        self._tell(name, "Running", container, {"running": {}})
+
+    def _environment(self, pod: Any, container: Any) -> dict[str, str]:  # noqa: ANN401
+        """What the image would have, and what the pod says."""
+        found = {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(self.logs),
+            "PYTHONPATH": str(ROOT),
+        }
+        for source in container.env_from or []:
+            if source.config_map_ref is not None:
+                name = source.config_map_ref.name
+                found |= self._core.read_namespaced_config_map(name, NAMESPACE).data
+            if source.secret_ref is not None:
+                found |= self._secret(source.secret_ref)
+        for variable in container.env or []:
+            reference = variable.value_from and variable.value_from.field_ref
+            is_namespace = reference and reference.field_path == "metadata.namespace"
+            value = pod.metadata.namespace if is_namespace else variable.value
+            found[variable.name] = value or ""
+        return found
+
+    def _secret(self, reference: Any) -> dict[str, str]:  # noqa: ANN401
+        try:
+            data = self._core.read_namespaced_secret(reference.name, NAMESPACE).data
+        except client.ApiException as error:
+            if error.status == 404 and reference.optional:
+                return {}
+            raise
+        return {key: b64decode(value).decode() for key, value in data.items()}
+
+    def _end(self, pod: Any, running: _Process | None) -> None:  # noqa: ANN401
+        """SIGTERM, the pod's grace, SIGKILL; then the pod is gone."""
+        if running is not None and running.process.poll() is None:
+            if running.asked is None:
+                running.asked = time.monotonic()
+                running.process.send_signal(signal.SIGTERM)
+            elif time.monotonic() - running.asked > pod.metadata.deletion_grace_period_seconds:
+                _signal(running.process, signal.SIGKILL)
+            return
+        self._core.delete_namespaced_pod(pod.metadata.name, NAMESPACE, grace_period_seconds=0)
+
+    def _tell_ended(self, name: str, container: Any, code: int) -> None:  # noqa: ANN401
+        status = 128 - code if code < 0 else code
+        reason = self.reasons.get(name, "Error") if status else "Completed"
+        phase = "Failed" if status else "Succeeded"
+        ended = {"terminated": {"exitCode": status, "reason": reason}}
+        self._tell(name, phase, container, ended)
+
+    def _tell(self, name: str, phase: str, container: Any, state: dict[str, Any]) -> None:  # noqa: ANN401
+        is_running = phase == "Running"
+        status = {
+            "name": container.name,
+            "image": container.image,
+            "imageID": "",
+            "ready": is_running,
+            "started": is_running,
+            "restartCount": 0,
+            "state": state,
+        }
+        body = {"status": {"phase": phase, "containerStatuses": [status]}}
+        self._core.patch_namespaced_pod_status(name, NAMESPACE, body)
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+    """Signal a pod's process and what it has started."""
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return
