@@ -69,6 +69,14 @@ class Catalog:
                 raise not_found("Dataset", ":".join(key))
             return self._datasets[key]
 
+    def dataset_in(self, key: DatasetKey, location: str | None) -> Json:
+        """A dataset that must be there and, where one is given, in a location."""
+        found = self.dataset(key)
+        place = str(found.get("location", location))
+        if location is not None and place.upper() != location.upper():
+            raise not_found("Dataset", ":".join(key), location)
+        return found
+
     def datasets(self, project: str) -> list[Json]:
         """The datasets of a project."""
         with self.lock:

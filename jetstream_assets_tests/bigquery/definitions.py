@@ -43,6 +43,8 @@ def define(tree: exp.Expr, place: Place, scope: Scope) -> str:
 
 def _create(tree: exp.Create, place: Place, scope: Scope) -> str:
     kind = str(tree.args["kind"]).upper()
+    if kind not in {"TABLE", "VIEW"}:
+        raise not_served(f"CREATE {kind}")
     schema = tree.this
     table = schema.this if isinstance(schema, exp.Schema) else schema
     key = scope.key(table)
@@ -50,8 +52,6 @@ def _create(tree: exp.Create, place: Place, scope: Scope) -> str:
         resource: Json = {"view": {"query": tree.expression.sql("bigquery"), "useLegacySql": False}}
         planned = place.engine.plan(tree.expression.copy(), scope)
         return _put(tree, place, new_table(key, {**resource, "schema": {"fields": planned.fields}}))
-    if kind != "TABLE":
-        raise not_served(f"CREATE {kind}")
     resource = _properties(tree)
     if tree.expression is None:
         resource["schema"] = {"fields": _columns(schema)}

@@ -141,13 +141,13 @@ class Jobs:
         name = reference.get("jobId") or f"job_{uuid.uuid4().hex}"
         check_job(name)
         check_labels(request["configuration"].get("labels"))
-        job = Job(project, name, request["configuration"], reference.get("location") or "US")
+        job = Job(project, name, request["configuration"], reference.get("location") or "")
         job.content = content
+        self._work.check(job)
         if request["configuration"].get("dryRun"):
             self._work.plan(job)
             job.state = "DONE"
             return job
-        self._work.check(job)
         with self._lock:
             if (project, name) in self._jobs:
                 raise already_exists("Job", f"{project}:{job.location}.{name}")

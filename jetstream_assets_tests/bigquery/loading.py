@@ -31,7 +31,7 @@ def load(catalog: Catalog, job: Job) -> None:
         raise not_served("loads from a bucket")
     fields, rows = _rows(catalog, config, content)
     check_columns([one["name"] for one in fields])
-    write(catalog, Destination.of(config, "WRITE_APPEND"), fields, rows)
+    write(catalog, Destination.of(config, "WRITE_APPEND"), fields, rows, job.location)
     job.details |= {
         "inputFiles": "1",
         "inputFileBytes": str(len(content)),
@@ -124,5 +124,5 @@ def copy(catalog: Catalog, job: Job) -> None:
     }
     rows = pa.concat_tables([one.rows for one in found])
     target = Destination.of({**layout, **config}, "WRITE_EMPTY")
-    write(catalog, target, found[0].fields, rows)
+    write(catalog, target, found[0].fields, rows, job.location)
     job.details |= {"copiedRows": str(rows.num_rows)}

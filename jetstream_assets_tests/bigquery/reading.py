@@ -28,7 +28,8 @@ from jetstream_assets.warehouse.named_tables import named_tables
 from jetstream_assets_tests.bigquery.fields import conformed, fields_of
 from jetstream_assets_tests.bigquery.names import TableKey
 from jetstream_assets_tests.bigquery.pruning import Scan, scans
-from jetstream_assets_tests.bigquery.refusals import Json, invalid_query, not_found
+from jetstream_assets_tests.bigquery.refusals import Json, Refusal, invalid_query, not_found
+from jetstream_assets_tests.bigquery.sizes import billed
 from jetstream_assets_tests.bigquery.tables import Stored
 from jetstream_assets_tests.bigquery.wording import as_bigquery_says
 
@@ -39,11 +40,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class Scope:
-    """Where a query looks for names: a snapshot, and the defaults of names that leave parts out."""
+    """Where a query looks for names: a snapshot, and the defaults of names that leave parts out.
+
+    A query that would bill more than ``most_billed`` is refused before it runs.
+    """
 
     project: str
     dataset: str | None
     find: Callable[[TableKey], Stored | None]
+    most_billed: int | None = None
     read: dict[TableKey, Stored] = field(default_factory=dict)
 
     def key(self, table: exp.Table) -> TableKey:
@@ -100,8 +105,8 @@ class Engine:
         with as_bigquery_says(tree):
             # Views are read as the tables below them.
             whole = _expanded(tree, scope)
-            tables = _tables(whole)
-            read = scans(whole, tables, lambda table: scope.table(scope.key(table)))
+            read = scans(whole, tables(whole), lambda table: scope.table(scope.key(table)))
+            _check_bill(read, scope.most_billed)
             bound = _bound(to_duckdb(whole), scope)
             sql = bound.sql(dialect="duckdb")
             with closing(self._session.cursor()) as cursor, stop.watching(cursor):
@@ -175,9 +180,18 @@ def parsed(sql: str) -> list[exp.Expr]:
     return trees
 
 
+def _check_bill(read: list[Scan], limit: int | None) -> None:
+    cost = billed([scan.size for scan in read])
+    if limit is not None and cost > limit:
+        raise Refusal(
+            "bytesBilledLimitExceeded",
+            f"Query exceeded limit for bytes billed: {limit}. {cost} or higher required.",
+        )
+
+
 def _expanded(tree: exp.Expr, scope: Scope) -> exp.Expr:
     tree = tree.copy()
-    for table in _tables(tree):
+    for table in tables(tree):
         key = scope.key(table)
         stored = scope.table(key)
         if not stored.fields and not stored.is_view:
@@ -186,7 +200,7 @@ def _expanded(tree: exp.Expr, scope: Scope) -> exp.Expr:
         if stored.is_view:
             (inner,) = parsed(stored.resource["view"]["query"])
             _name_columns(inner)
-            inner_scope = Scope(key.project, key.dataset, scope.find, scope.read)
+            inner_scope = Scope(key.project, key.dataset, scope.find, read=scope.read)
             alias = table.args.get("alias") or exp.TableAlias(this=table.this.copy())
             body = _expanded(_qualified(inner, inner_scope), scope)
             table.replace(exp.Subquery(this=body, alias=alias.copy()))
@@ -194,7 +208,7 @@ def _expanded(tree: exp.Expr, scope: Scope) -> exp.Expr:
 
 
 def _qualified(tree: exp.Expr, scope: Scope) -> exp.Expr:
-    for table in _tables(tree):
+    for table in tables(tree):
         key = scope.key(table)
         if not table.alias:
             table.set("alias", exp.TableAlias(this=table.this.copy()))
@@ -204,14 +218,14 @@ def _qualified(tree: exp.Expr, scope: Scope) -> exp.Expr:
 
 
 def _bound(tree: exp.Expr, scope: Scope) -> exp.Expr:
-    for table in _tables(tree):
+    for table in tables(tree):
         alias = table.args.get("alias") or exp.TableAlias(this=table.this.copy())
         name = exp.to_identifier(_name(scope.key(table)), quoted=True)
         table.replace(exp.Table(this=name, alias=alias.copy()))
     return tree
 
 
-def _tables(tree: exp.Expr) -> list[exp.Table]:
+def tables(tree: exp.Expr) -> list[exp.Table]:
     """Tables that a statement reads; no names of WITH and no arrays of a row."""
     found = []
     for table in named_tables(tree):

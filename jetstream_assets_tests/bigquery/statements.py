@@ -36,11 +36,12 @@ class Place:
     engine: Engine
     project: str
     dataset: str | None
+    most_billed: int | None = None
     stop: Stop = field(default_factory=Stop)
 
     def scope(self, transaction: Transaction) -> Scope:
         """Where the names of one statement are looked for."""
-        return Scope(self.project, self.dataset, transaction.find)
+        return Scope(self.project, self.dataset, transaction.find, self.most_billed)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ from google.cloud.bigquery import (
     TimePartitioning,
 )
 from google.cloud.bigquery.format_options import ParquetOptions
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client
@@ -220,3 +222,49 @@ def test_partitions_tell_their_rows_and_changes(client: Client, dataset: str) ->
     after = [row.values() for row in client.query_and_wait(asked)]
     assert [row[1] for row in after] == [2, 2]
     assert [old[2] == new[2] for old, new in zip(before, after, strict=True)] == [True, False]
+
+
+def test_a_job_runs_where_its_datasets_are(client: Client) -> None:
+    made = Dataset(f"{client.project}.in_europe")
+    made.location = "EU"
+    client.create_dataset(made)
+    client.query_and_wait("CREATE TABLE in_europe.t AS SELECT 1 AS n", location="EU")
+    job = client.query("SELECT n FROM in_europe.t")
+    assert [row.n for row in job.result()] == [1]
+    assert job.location == "EU"
+    with pytest.raises(NotFound, match="in_europe was not found in location US"):
+        client.query("SELECT n FROM in_europe.t", location="US").result()
+
+
+VALUES = st.fixed_dictionaries(
+    {
+        "i": st.none() | st.integers(-(2**63), 2**63 - 1),
+        "f": st.none() | st.floats(allow_nan=False),
+        "s": st.none() | st.text(),
+        "b": st.none() | st.binary(),
+        "d": st.none() | st.dates(),
+        "t": st.none() | st.datetimes(timezones=st.just(UTC)).map(lambda t: t.replace(fold=0)),
+        "a": st.lists(st.integers(0, 9), max_size=3),
+    }
+)
+SCHEMA = pa.schema(
+    [
+        ("i", pa.int64()), ("f", pa.float64()), ("s", pa.string()), ("b", pa.binary()),
+        ("d", pa.date32()), ("t", pa.timestamp("us", tz="UTC")), ("a", pa.list_(pa.int64())),
+    ]
+)  # fmt: skip
+
+
+@given(rows=st.lists(VALUES, min_size=1, max_size=20))
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_values_come_back(client: Client, dataset: str, rows: list[dict[str, Any]]) -> None:
+    target = f"{client.project}.{dataset}.t"
+    load(client, target, pa.Table.from_pylist(rows, SCHEMA), write_disposition="WRITE_TRUNCATE")
+    expected = sorted(repr(sorted(row.items())) for row in rows)
+    for found in (
+        client.list_rows(target),
+        client.query_and_wait(f"SELECT * FROM {dataset}.t"),  # noqa: S608
+    ):
+        assert sorted(repr(sorted(row.items())) for row in found) == expected

@@ -35,10 +35,11 @@ class Conflict(Exception):  # noqa: N818  a statement alone is just run again
 
 
 class Transaction:
-    """A snapshot and what is changed in it."""
+    """A snapshot and what is changed in it, of datasets in one location where one is given."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, location: str | None = None) -> None:
         self._catalog = catalog
+        self._location = location
         self._base = catalog.snapshot()
         self._own: dict[TableKey, Stored] = {}
         self._appended: dict[TableKey, list[pa.Table]] = defaultdict(list)
@@ -46,7 +47,7 @@ class Transaction:
 
     def find(self, key: TableKey) -> Stored | None:
         """The table as this transaction sees it."""
-        self._catalog.dataset((key.project, key.dataset))
+        self._catalog.dataset_in((key.project, key.dataset), self._location)
         if is_information(key):
             return information(key, self._base)
         found = self._own.get(key) or self._base.get(key)

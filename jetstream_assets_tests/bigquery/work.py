@@ -7,6 +7,7 @@ Belongs here: running a query job, its statistics, its refusals. Does not: loads
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -14,7 +15,7 @@ from sqlglot import exp
 from jetstream_assets_tests.bigquery.loading import copy, load
 from jetstream_assets_tests.bigquery.names import TableKey
 from jetstream_assets_tests.bigquery.parameters import with_parameters
-from jetstream_assets_tests.bigquery.reading import Engine, Rows, Scope, parsed
+from jetstream_assets_tests.bigquery.reading import Engine, Rows, Scope, parsed, tables
 from jetstream_assets_tests.bigquery.refusals import Json, Refusal, invalid, not_served
 from jetstream_assets_tests.bigquery.sizes import billed
 from jetstream_assets_tests.bigquery.statements import Outcome, Place, run
@@ -39,18 +40,32 @@ class QueriesAndLoads:
         self._engine = engine
 
     def check(self, job: Job) -> None:
-        """Refuse a statement that cannot be parsed, as the service does before there is a job."""
+        """Refuse a statement that cannot be parsed, as the service does before there is a job.
+
+        A job without a location runs where the first dataset is that it names.
+        """
+        named = [job.configuration.get(job.kind, {}).get("destinationTable")]
         if job.kind == "query":
-            self._trees(job)
+            project = self._place(job).project
+            named += [_reference(one, project) for tree in self._trees(job) for one in tables(tree)]
         elif job.kind not in {"load", "copy"}:
             raise not_served(f"jobs of the kind {sorted(job.configuration)}")
+        if not job.location:
+            job.location = self._location(named)
+
+    def _location(self, named: list[Json | None]) -> str:
+        for one in filter(None, named):
+            with suppress(KeyError, Refusal):
+                key = (one["projectId"], one["datasetId"])
+                return str(self._catalog.dataset(key)["location"])
+        return "US"
 
     def plan(self, job: Job) -> None:
         """What a dry run tells of a query: its fields and what it would read."""
         trees = self._trees(job)
         if len(trees) > 1 or not isinstance(trees[0], exp.Query):
             raise not_served("dry runs of statements other than one query")
-        scope = self._place(job).scope(Transaction(self._catalog))
+        scope = self._place(job).scope(Transaction(self._catalog, job.location))
         found = self._engine.plan(trees[0], scope)
         read = [key.resource for key in scope.read]
         self._tell(job, [Outcome("SELECT", found, found.scans, read=read)])
@@ -73,33 +88,17 @@ class QueriesAndLoads:
 
     def _query(self, job: Job) -> None:
         trees = self._trees(job)
-        if len(trees) > 1:
-            outcomes = self._script(job, trees)
-        else:
-            self._check_bill(job, trees[0])
-            outcomes = [self._alone(trees[0], self._place(job))]
+        outcomes = self._script(job, trees) if len(trees) > 1 else [self._alone(trees[0], job)]
         self._tell(job, outcomes)
         found = [one.rows for one in outcomes if one.rows is not None]
         if found:
             self._keep(job, found[-1])
 
-    def _check_bill(self, job: Job, tree: exp.Expr) -> None:
-        """Refuse before it runs a query that would cost more than it may."""
-        limit = job.configuration["query"].get("maximumBytesBilled")
-        if limit is None or not isinstance(tree, exp.Query):
-            return
-        found = self._engine.plan(tree.copy(), self._place(job).scope(Transaction(self._catalog)))
-        cost = billed([scan.size for scan in found.scans])
-        if cost > int(limit):
-            raise Refusal(
-                "bytesBilledLimitExceeded",
-                f"Query exceeded limit for bytes billed: {limit}. {cost} or higher required.",
-            )
-
-    def _alone(self, tree: exp.Expr, place: Place) -> Outcome:
+    def _alone(self, tree: exp.Expr, job: Job) -> Outcome:
         """One statement; it waits for its turn where another changes the same table."""
+        place = self._place(job)
         while True:
-            transaction = Transaction(self._catalog)
+            transaction = Transaction(self._catalog, job.location)
             outcome = run(tree.copy(), place, transaction)
             try:
                 transaction.commit()
@@ -116,7 +115,7 @@ class QueriesAndLoads:
         for tree in trees:
             place.stop.check()
             if isinstance(tree, exp.Transaction):
-                transaction = Transaction(self._catalog)
+                transaction = Transaction(self._catalog, job.location)
             elif isinstance(tree, exp.Commit | exp.Rollback):
                 if transaction is None:
                     raise invalid("There is no transaction to end")
@@ -126,7 +125,7 @@ class QueriesAndLoads:
             elif transaction is not None:
                 outcomes.append(run(tree, place, transaction))
             else:
-                outcomes.append(self._alone(tree, place))
+                outcomes.append(self._alone(tree, job))
         job.statistics["numChildJobs"] = str(len(trees))
         return outcomes
 
@@ -143,9 +142,16 @@ class QueriesAndLoads:
         return job.trees
 
     def _place(self, job: Job) -> Place:
-        default = job.configuration["query"].get("defaultDataset") or {}
-        project = default.get("projectId") or job.project
-        return Place(self._catalog, self._engine, project, default.get("datasetId"), job.stop)
+        config = job.configuration["query"]
+        default, limit = config.get("defaultDataset") or {}, config.get("maximumBytesBilled")
+        return Place(
+            self._catalog,
+            self._engine,
+            default.get("projectId") or job.project,
+            default.get("datasetId"),
+            None if limit is None else int(limit),
+            job.stop,
+        )
 
     def _keep(self, job: Job, rows: Rows) -> None:
         """Write the rows of a query to its destination, or to a table without a name."""
@@ -155,7 +161,7 @@ class QueriesAndLoads:
         if "destinationTable" in config:
             job.stop.check()
             target = Destination.of(config, "WRITE_EMPTY")
-            write(self._catalog, target, rows.fields, rows.rows)
+            write(self._catalog, target, rows.fields, rows.rows, job.location)
             return
         key = TableKey(job.project, ANONYMOUS, f"anon{uuid.uuid4().hex}")
         self._catalog.add_anonymous(key, rows.fields, rows.rows, _EXPIRES_AFTER)
@@ -182,6 +188,10 @@ class QueriesAndLoads:
         if changed:
             affected = sum(int(number) for number in changed.values())
             job.details |= {"numDmlAffectedRows": str(affected), "dmlStats": changed}
+
+
+def _reference(table: exp.Table, project: str) -> Json:
+    return {"projectId": table.catalog or project, "datasetId": table.db}
 
 
 def _stage(number: int, scan: Scan) -> Json:

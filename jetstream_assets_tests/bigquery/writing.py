@@ -52,10 +52,13 @@ class Destination:
         )
 
 
-def write(catalog: Catalog, target: Destination, fields: list[Json], rows: pa.Table) -> None:
-    """Put the rows into the destination, all or none."""
+def write(
+    catalog: Catalog, target: Destination, fields: list[Json], rows: pa.Table, location: str
+) -> None:
+    """Put the rows of a job in a location into the destination, all or none."""
     key = target.key
     with catalog.lock:
+        catalog.dataset_in((key.project, key.dataset), location)
         stored = catalog.find(key)
         if stored is None:
             if not target.may_create:
