@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -113,13 +114,22 @@ def test_a_killed_writer_leaves_the_old_slice(laboratory: Laboratory) -> None:
     assert laboratory.read(a_slice()).to_pydict() == {"a": [2]}
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python 3.12 warns of threads
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_forked_process_has_a_connection_of_its_own(laboratory: Laboratory) -> None:
-    assert laboratory.value("1") == 1
+def write_in_a_fork(warehouse: Warehouse) -> None:
+    """Use the warehouse, fork, and use it in the fork."""
+    warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)  # Python 3.12 warns of threads
+    assert warehouse.query(query("SELECT 1 AS a")).num_rows == 1
     fork = multiprocessing.get_context("fork")
-    child = fork.Process(target=write_versions, args=(laboratory.warehouse, 1, 2, 1))
+    child = fork.Process(target=write_versions, args=(warehouse, 1, 2, 1))
     child.start()
     child.join(PATIENCE)
     assert child.exitcode == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_process_has_a_connection_of_its_own(laboratory: Laboratory) -> None:
+    # In a process without the threads of a test server, which a fork would tear apart.
+    parent = SPAWN.Process(target=write_in_a_fork, args=(laboratory.warehouse,))
+    parent.start()
+    parent.join(2 * PATIENCE)
+    assert parent.exitcode == 0
     assert laboratory.read(a_slice(1)).num_rows == ROWS + 1001 % 7
