@@ -115,6 +115,11 @@ class Manifests:
             place = f"{table.project}.{table.dataset_id}"
             raise no_access(denied, place, "roles/bigquery.dataEditor") from denied
 
+    def is_there(self, dataset: str, experiment: str) -> bool:
+        """Whether there was a manifest when it was looked for last."""
+        seen = self._seen.get((dataset, experiment))
+        return seen is not None and seen.etag is not None
+
     def remember(self, entry: Entry) -> None:
         """Know what this process itself has written."""
         self._known[entry.version] = entry

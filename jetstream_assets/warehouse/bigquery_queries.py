@@ -25,6 +25,8 @@ from jetstream_assets.warehouse.purpose import current_purpose
 from jetstream_assets.warehouse.query_costs import note_cost
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
     from google.cloud.bigquery import Client, LoadJob, QueryJob, QueryJobConfig, TableReference
 
@@ -129,12 +131,12 @@ class Queries:
         done: LoadJob = self._jobs.run(plan)
         return done
 
-    def transact(self, script: str, version: str) -> QueryJob:
-        """A script that changes tables; one that has been run under its version is not run again.
+    def transact(self, script: str, version: str, is_done: Callable[[], bool]) -> QueryJob:
+        """A script that changes tables; one whose changes are there is not run again.
 
         It has no limit of bytes: it reads what was paid for when it was stored.
         """
-        return self._run(script, ("replace", version), self._config())
+        return self._run(script, ("replace", version), self._config(), is_usable=is_done)
 
     def estimate(self, sql: str) -> QueryJob:
         """A query that is checked and not run."""
@@ -154,6 +156,7 @@ class Queries:
         named: tuple[str, ...],
         config: QueryJobConfig,
         scratch: TableReference | None = None,
+        is_usable: Callable[[], bool] = lambda: True,
     ) -> QueryJob:
         def start(client: Client, job_id: str) -> QueryJob:
             if scratch is not None:
@@ -168,18 +171,17 @@ class Queries:
                 job_retry=None,
             )
 
-        plan = JobPlan(job_name(*named), start, self._kept(scratch), sql, what_is_asked())
+        is_kept = (lambda _: is_usable()) if scratch is None else self._kept(scratch)
+        plan = JobPlan(job_name(*named), start, is_kept, sql, what_is_asked())
         with told_of_neighbours(self._session):
             done: QueryJob = self._jobs.run(plan)
         note_cost(query_cost(done, named[0]))
         return done
 
-    def _kept(self, scratch: TableReference | None) -> Any:  # noqa: ANN401  a check of a job
+    def _kept(self, scratch: TableReference) -> Callable[[Job], bool]:
         """Whether the scratch table of an earlier job is still what the job wrote."""
 
         def is_kept(job: Job) -> bool:
-            if scratch is None:
-                return True
             made = self._tables.get(scratch).created
             return made is not None and job.created is not None and made <= job.created
 

@@ -72,8 +72,15 @@ class SliceReplacer:
             version, sql, cost = self._stored(targets, content, provenance)
             scratch = self.tables.scratch(like, version)
             with readable("", f"Replacing slices of {like.table} of {like.experiment!r}"):
-                found = self.tables.get(scratch)
+                found = self.tables.find(scratch)
+                if found is None:
+                    raise WarehouseError(
+                        f"A slice of {like.table} of {like.experiment!r} is replaced by the same "
+                        "content in another run at this moment. Let that run end first."
+                    )
                 columns = self.tables.fit(like, found.schema)
+                if not self.relations.manifests.is_there(like.dataset, like.experiment):
+                    self.tables.make_manifest(like)
                 days = tuple(sorted(targets))
                 replacement = Replacement(
                     like, days, version, provenance, columns, content.is_by_day
@@ -133,16 +140,21 @@ class SliceReplacer:
 
     def _commit(self, replacement: Replacement, scratch: TableReference) -> None:
         like = replacement.like
-        manifest = self.relations.manifests.table(like.dataset, like.experiment)
+        manifests = self.relations.manifests
+        manifest = manifests.table(like.dataset, like.experiment)
         script = replacement_script(replacement, self.tables.of(like), manifest, scratch)
+
+        def is_done() -> bool:
+            entries = manifests.entries(like.dataset, like.experiment, anew=True)
+            return any(entry.version == replacement.version for entry in entries.values())
+
         try:
-            self.queries.transact(script, replacement.version)
+            self.queries.transact(script, replacement.version, is_done)
         except QueryError as refusal:
             raise WarehouseError(
                 f"A slice of {like.table} of {like.experiment!r} was not replaced, since its table "
                 f"is not what it was a moment ago: {refusal.problem}"
             ) from refusal
-        manifests = self.relations.manifests
         entry = Entry(replacement.version, replacement.provenance, replacement.columns)
         manifests.remember(entry)
         manifests.entries(like.dataset, like.experiment, anew=True)

@@ -151,14 +151,13 @@ class ExperimentTables:
         return tuple(sorted(n.removeprefix(told) for n in names if n.startswith(told)))
 
     def fit(self, target: Slice, content: Sequence[SchemaField]) -> tuple[StoredColumn, ...]:
-        """Make sure that the tables of a slice are there and have a place for each column."""
+        """Make sure that the table of a slice is there and has a place for each column."""
         from google.api_core.exceptions import NotFound, PreconditionFailed  # noqa: PLC0415
 
         for _ in range(_ATTEMPTS):
             try:
                 return self._fitted(self.get(self.of(target)), content)
             except NotFound:
-                self._make(self._manifest_table(target))
                 self._make(self._slice_table(target, content))
             except PreconditionFailed:
                 continue  # another writer has added columns in between
@@ -190,6 +189,10 @@ class ExperimentTables:
         clustered = [name for name in _CLUSTERED if name in scalars]
         table.clustering_fields = clustered[:_MOST_CLUSTERED]
         return self._described(table, target, str(target.table))
+
+    def make_manifest(self, target: Slice) -> None:
+        """Make the manifest of a slice's experiment, unless it is there."""
+        self._make(self._manifest_table(target))
 
     def _manifest_table(self, target: Slice) -> Table:
         from google.cloud.bigquery import SchemaField, Table
