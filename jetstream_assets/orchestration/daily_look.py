@@ -20,6 +20,7 @@ from jetstream_assets.orchestration.resources import (
     DocumentsResource,
     InputsResource,
 )
+from jetstream_assets.orchestration.run_size import size_tags
 from jetstream_assets.orchestration.settings import Settings
 from jetstream_assets.orchestration.warehouse_resource import WarehouseResource
 
@@ -79,6 +80,7 @@ class DailyLook:
     freshness: "Freshness"
     documents: "DocumentStore"
     patience: timedelta
+    shards: int
 
     def at(self, on: date) -> "DailyRequest":
         """What the date asks for and no run was requested for yet."""
@@ -111,7 +113,8 @@ class DailyLook:
                 run_key=str(cell.key),
                 partition_key=cell.key,
                 tags=commit
-                | {run_tags.DAILY: found.on.isoformat(), run_tags.EXPERIMENT: cell.slug},
+                | {run_tags.DAILY: found.on.isoformat(), run_tags.EXPERIMENT: cell.slug}
+                | size_tags(self.planner.plan(cell.slug, cell.date), self.shards),
             )
             for cell in found.cells
         ]
@@ -163,6 +166,7 @@ def open_look(
         Freshness(warehouse.open(), today),
         store,
         timedelta(days=settings.patience),
+        settings.shards,
     )
 
 

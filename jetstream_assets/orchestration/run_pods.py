@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _GONE = "could not be found"
 _SHORT_OF_MEMORY = {"OOMKilled", "Evicted"}
-_CONFIG = "dagster-k8s/config"
 _QUANTITY = re.compile(r"(\d+)([KMGT]i?)?")
 
 
@@ -76,11 +75,11 @@ def more_memory(found: Mapping[str, str], limit: str | None) -> dict[str, str]:
         return {}
     unit = parts[2] or ""
     once, twice = f"{int(parts[1])}{unit}", f"{int(parts[1]) * 2}{unit}"
-    config = json.loads(found.get(_CONFIG, "{}"))
+    config = json.loads(found.get(run_tags.POD, "{}"))
     resources = config.setdefault("container_config", {}).setdefault("resources", {})
     resources.setdefault("requests", {})["memory"] = once
     resources.setdefault("limits", {})["memory"] = twice
-    return {_CONFIG: json.dumps(config), run_tags.MEMORY: twice}
+    return {run_tags.POD: json.dumps(config), run_tags.MEMORY: twice}
 
 
 def _reason(pod: "V1Pod") -> str | None:

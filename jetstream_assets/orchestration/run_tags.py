@@ -20,6 +20,8 @@ NOT_BEFORE = "jetstream/not-before"
 MEMORY = "jetstream/memory"
 
 # Dagster's.
+# What the run's pod is to have, where runs are pods.
+POD = "dagster-k8s/config"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 RANGE = (RANGE_START, RANGE_END)

@@ -179,3 +179,15 @@ def test_nothing_is_reached_that_no_policy_names(overlay: str) -> None:
         if "ingress" in policy["spec"]
     }
     assert entered == {"code-server"} | ({"postgres"} if overlay == "local" else {"webserver"})
+
+
+def test_queries_of_all_workers_fit_a_run_pod() -> None:
+    settings = of_kind("local", "ConfigMap")["jetstream-settings"]["data"]
+    limits = instance("local")["run_launcher"]["config"]["resources"]["limits"]
+    gigabytes = re.fullmatch(r"(\d+)GB", settings["JETSTREAM_MEMORY_LIMIT"])
+    assert gigabytes is not None
+    # The libraries of the run's own process and of each worker take about 360 MiB.
+    workers = int(limits["cpu"])
+    libraries = (1 + workers) * 360 * 2**20
+    needed = workers * int(gigabytes[1]) * 10**9 + libraries
+    assert needed < int(limits["memory"].removesuffix("Gi")) * 2**30

@@ -10,13 +10,16 @@ from dagster._core.launcher import WorkerStatus
 from dagster._core.test_utils import create_run_for_test
 
 from jetstream_assets.orchestration import run_tags
+from jetstream_assets.orchestration.resources import InputsResource, resources
 from jetstream_assets.orchestration.run_pods import WatchedPodLauncher, more_memory
+from jetstream_assets.orchestration.run_size import size_tags
+from jetstream_assets_tests.orchestration.laboratory import EXPERIMENT, FIRST_WEEK, MANY_METRICS
 from jetstream_assets_tests.ui.services import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CONFIG = "dagster-k8s/config"
+    from jetstream_assets_tests.orchestration.laboratory import Laboratory
 
 
 @pytest.mark.parametrize(
@@ -27,14 +30,14 @@ def test_the_next_attempt_gets_twice_the_memory_and_asks_for_what_the_limit_was(
 ) -> None:
     tags = more_memory({}, limit)
     resources = {"requests": {"memory": limit}, "limits": {"memory": twice}}
-    assert json.loads(tags[CONFIG]) == {"container_config": {"resources": resources}}
+    assert json.loads(tags[run_tags.POD]) == {"container_config": {"resources": resources}}
     assert tags[run_tags.MEMORY] == twice
 
 
 def test_what_a_person_asked_for_is_kept() -> None:
     asked = {"container_config": {"resources": {"limits": {"cpu": "8", "memory": "16Gi"}}}}
-    tags = more_memory({CONFIG: json.dumps(asked)}, "16Gi")
-    assert json.loads(tags[CONFIG])["container_config"]["resources"] == {
+    tags = more_memory({run_tags.POD: json.dumps(asked)}, "16Gi")
+    assert json.loads(tags[run_tags.POD])["container_config"]["resources"] == {
         "requests": {"memory": "16Gi"},
         "limits": {"cpu": "8", "memory": "32Gi"},
     }
@@ -69,3 +72,17 @@ def test_a_cluster_that_does_not_answer_loses_no_run(tmp_path: Path) -> None:
         health = launcher.check_run_worker_health(run)
     assert health.status is WorkerStatus.RUNNING
     assert "does not say" in str(health.msg)
+
+
+def test_a_pod_asks_for_a_core_for_each_shard_that_has_work(
+    laboratory: Laboratory,
+) -> None:
+    laboratory.configure(MANY_METRICS)
+    inputs = resources(laboratory.settings)["inputs"]
+    assert isinstance(inputs, InputsResource)
+    plan = inputs.planner().plan(EXPERIMENT.slug, FIRST_WEEK)
+    asked = [json.loads(size_tags(plan, shards)[run_tags.POD]) for shards in (1, 2)]
+    assert [found["container_config"]["resources"]["requests"] for found in asked] == [
+        {"cpu": "1"},
+        {"cpu": "2"},
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -130,6 +131,9 @@ def test_a_due_cell_is_requested_once(laboratory: Laboratory, instance: DagsterI
     assert tags[run_tags.EXPERIMENT] == EXPERIMENT.slug
     assert tags[run_tags.DAILY] == FIRST_WEEK.isoformat()
     assert tags[run_tags.COMMIT].startswith("files:")
+    # Few metrics are computed by one worker.
+    requests = {"requests": {"cpu": "1"}}
+    assert json.loads(tags[run_tags.POD]) == {"container_config": {"resources": requests}}
     assert instance.get_dynamic_partitions(EXPERIMENTS) == [EXPERIMENT.slug]
     launched(instance, first)
     again = schedule_tick(laboratory, instance, FIRST_WEEK)
