@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jetstream_assets_tests.bigquery.server import BigQueryServer
+
+
+def pytest_collection_finish() -> None:
+    """Leave what the imports made out of garbage collection, which would walk through it again.
+
+    It takes half a second each time, and statsmodels asks for it in each of some calls.
+    """
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

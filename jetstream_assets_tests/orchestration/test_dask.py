@@ -43,31 +43,9 @@ def test_dask_gives_the_bytes_that_one_process_gives(
         assert laboratory.files(table) == alone.files(table)
 
 
-def test_a_step_that_fails_under_dask_fails_the_run(laboratory: Laboratory, tmp_path: Path) -> None:
-    settings = laboratory.settings.model_copy(update={"executor": Executor.DASK, "workers": 1})
-    laboratory.record()
-    (laboratory.root / "experiments.json").write_text("this is not JSON")
-    with open_instance(tmp_path / "home") as instance:
-        (run,) = laboratory.run(FIRST_WEEK, settings=settings, instance=instance)
-    assert not run.succeeded
-    assert "experiments.json" in " ".join(run.errors)
-
-
-def test_nothing_runs_after_a_step_that_failed(laboratory: Laboratory, tmp_path: Path) -> None:
-    settings = laboratory.settings.model_copy(update={"executor": Executor.DASK, "workers": 1})
-    with open_instance(tmp_path / "home") as instance:
-        (first,) = laboratory.run(FIRST_WEEK, settings=settings, instance=instance)
-        assert first.succeeded, first.errors
-        # The plans of the first run are still there to be read.
-        (laboratory.root / "experiments.json").write_text("this is not JSON")
-        (second,) = laboratory.run(FIRST_WEEK, settings=settings, instance=instance)
-        steps = {s.step_key: s.status for s in instance.get_run_step_stats(second.run_id)}
-        unrun = [entry.message for entry in instance.all_logs(second.run_id)]
-    assert steps == {"analysis_plan": StepEventStatus.FAILURE}
-    assert "statistics_export is not run: a step before it failed." in unrun
-
-
-def test_only_what_failed_is_run_again(laboratory: Laboratory, tmp_path: Path) -> None:
+def test_after_a_step_that_failed_nothing_runs_and_later_only_what_failed(
+    laboratory: Laboratory, tmp_path: Path
+) -> None:
     settings = laboratory.settings.model_copy(update={"executor": Executor.DASK, "workers": 1})
     blocked = laboratory.root / "output" / "statistics"
     blocked.parent.mkdir()
@@ -86,5 +64,15 @@ def test_only_what_failed_is_run_again(laboratory: Laboratory, tmp_path: Path) -
         ) as second:
             assert second.success
             started = {event.step_key for event in second.all_events if event.is_step_start}
-    assert started == {"statistics_export"}
-    assert (blocked / "statistics_small_experiment_weekly.json").exists()
+        assert started == {"statistics_export"}
+        assert (blocked / "statistics_small_experiment_weekly.json").exists()
+
+        # The plans of the first run are still there to be read.
+        (laboratory.root / "experiments.json").write_text("this is not JSON")
+        (third,) = laboratory.run(FIRST_WEEK, settings=settings, instance=instance)
+        assert not third.succeeded
+        assert "experiments.json" in " ".join(third.errors)
+        steps = {s.step_key: s.status for s in instance.get_run_step_stats(third.run_id)}
+        assert steps == {"analysis_plan": StepEventStatus.FAILURE}
+        told = [entry.message for entry in instance.all_logs(third.run_id)]
+        assert "statistics_export is not run: a step before it failed." in told

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import gc
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,18 +12,7 @@ from jetstream_assets.statistics.cumulants import Cumulants
 from jetstream_assets.statistics.multiplicity import adjusted
 from jetstream_assets_tests.statistics.arrays import ask, numbers, pick
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 NAMES = {Correction.HOLM: "holm", Correction.BENJAMINI_HOCHBERG: "fdr_bh"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_objects_to_collect() -> Iterator[None]:
-    """Statsmodels collects garbage in each call, for half a second where much is imported."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def test_three_by_hand() -> None:
