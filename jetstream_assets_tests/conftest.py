@@ -21,6 +21,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_sessionfinish() -> None:
+    """Give it back: libraries complain of what is still there when the process ends."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session")
 def bigquery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BigQueryServer]:
     """A running server; tests keep apart by projects or datasets of their own."""
