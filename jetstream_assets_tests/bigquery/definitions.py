@@ -22,8 +22,8 @@ from jetstream_assets_tests.bigquery.refusals import (
 from jetstream_assets_tests.bigquery.tables import Stored, new_table
 
 if TYPE_CHECKING:
+    from jetstream_assets_tests.bigquery.binding import Scope
     from jetstream_assets_tests.bigquery.names import TableKey
-    from jetstream_assets_tests.bigquery.reading import Scope
     from jetstream_assets_tests.bigquery.statements import Place
 
 

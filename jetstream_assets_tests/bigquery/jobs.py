@@ -19,8 +19,9 @@ import duckdb
 from sqlglot import exp
 
 from jetstream_assets_tests.bigquery.names import check_job, check_labels
-from jetstream_assets_tests.bigquery.reading import Rows, Stop
+from jetstream_assets_tests.bigquery.reading import Rows
 from jetstream_assets_tests.bigquery.refusals import Json, Refusal, already_exists, not_found
+from jetstream_assets_tests.bigquery.stopping import Stop
 from jetstream_assets_tests.bigquery.tables import now_ms
 
 if TYPE_CHECKING:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from jetstream_assets_tests.bigquery.binding import Scope
 from jetstream_assets_tests.bigquery.catalog import Catalog
 from jetstream_assets_tests.bigquery.definitions import define, is_definition
 from jetstream_assets_tests.bigquery.pruning import Scan, partitions_met
-from jetstream_assets_tests.bigquery.reading import Engine, Rows, Scope, Stop
+from jetstream_assets_tests.bigquery.reading import Engine, Rows
 from jetstream_assets_tests.bigquery.refusals import Json, invalid_query, not_served
+from jetstream_assets_tests.bigquery.stopping import Stop
 
 if TYPE_CHECKING:
     import pyarrow as pa

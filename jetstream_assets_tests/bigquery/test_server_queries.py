@@ -132,6 +132,12 @@ def test_refusals_have_the_reasons_of_the_service(client: Client, dataset: str) 
         (f"SELECT * FROM {dataset}.t", NotFound, "notFound", "was not found in location US"),  # noqa: S608
         ("SELECT * FROM nowhere.t", NotFound, "notFound", "Not found: Dataset"),
         ("SELECT 1 / 0", BadRequest, "invalidQuery", "division by zero"),
+        (
+            "SELECT SUM(n) FROM UNNEST([9223372036854775807, 1]) AS n",
+            BadRequest,
+            "invalidQuery",
+            "out of bounds",
+        ),
     ):
         with pytest.raises(error, match=sentence) as caught:
             client.query(sql).result()

@@ -20,8 +20,6 @@ from jetstream_assets_tests.bigquery.refusals import Refusal, invalid_query
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlglot import exp
-
 _UNKNOWN = (
     re.compile(r'Referenced column "(?P<name>[^"]+)" (?:was )?not found'),
     re.compile(r'does not have a column named "(?P<name>[^"]+)"'),
@@ -37,7 +35,7 @@ _KINDS = {"BIGINT": "int64", "DATE": "date", "DOUBLE": "double", "BOOLEAN": "boo
 
 
 @contextmanager
-def as_bigquery_says(tree: exp.Expr) -> Iterator[None]:
+def as_bigquery_says() -> Iterator[None]:
     """Turn errors of the translation and of DuckDB into refusals."""
     try:
         yield
@@ -54,8 +52,6 @@ def as_bigquery_says(tree: exp.Expr) -> Iterator[None]:
         raise Refusal("internalError", shortened(str(error))) from error
     except (duckdb.Error, pa.ArrowException) as error:
         raise invalid_query(_sentence(shortened(str(error)))) from error
-    finally:
-        del tree
 
 
 def _sentence(message: str) -> str:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from jetstream_assets_tests.bigquery.binding import Scope, parsed, tables
 from jetstream_assets_tests.bigquery.loading import copy, load
 from jetstream_assets_tests.bigquery.names import TableKey
 from jetstream_assets_tests.bigquery.parameters import with_parameters
-from jetstream_assets_tests.bigquery.reading import Engine, Rows, Scope, parsed, tables
 from jetstream_assets_tests.bigquery.refusals import Json, Refusal, invalid, not_served
 from jetstream_assets_tests.bigquery.sizes import billed
 from jetstream_assets_tests.bigquery.statements import Outcome, Place, run
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from jetstream_assets_tests.bigquery.catalog import Catalog
     from jetstream_assets_tests.bigquery.jobs import Job
     from jetstream_assets_tests.bigquery.pruning import Scan
+    from jetstream_assets_tests.bigquery.reading import Engine, Rows
 
 ANONYMOUS = "_anonymous"
 _LONGEST_STATEMENT = 2**20  # characters, without parameters

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jetstream_assets_tests.bigquery.catalog import check_growth
+from jetstream_assets_tests.bigquery.changes import check_growth
 from jetstream_assets_tests.bigquery.names import TableKey, table_key
 from jetstream_assets_tests.bigquery.partitions import partition_column
 from jetstream_assets_tests.bigquery.refusals import Json, already_exists, invalid, not_found
