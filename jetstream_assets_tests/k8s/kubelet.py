@@ -80,6 +80,11 @@ class Kubelet:
         self.reasons[name] = reason
         _signal(self._processes[name].process, signal.SIGKILL)
 
+    def delete(self, run_id: str) -> None:
+        """Delete a run's pod, as a person does with kubectl."""
+        (name,) = self.pods_of(run_id)
+        self._core.delete_namespaced_pod(name, NAMESPACE)
+
     def _run(self) -> None:
         while not self._stopped.wait(_LOOK_SECONDS):
             try:

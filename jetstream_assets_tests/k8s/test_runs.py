@@ -26,6 +26,7 @@ from jetstream_assets_tests.orchestration.laboratory import (
     END,
     EXPERIMENT,
     FIRST_WEEK,
+    LAST_ENROLLMENT,
     Laboratory,
     make_laboratory,
 )
@@ -193,6 +194,18 @@ def test_a_killed_pod_is_found_and_the_run_tried_again(deployed: Deployed) -> No
     assert resources.limits == {"cpu": "4", "memory": "20Gi"}
     assert resources.requests == {"cpu": "1", "memory": "10Gi"}
     assert json.loads(tags["dagster-k8s/config"])
+
+
+def test_a_pod_that_is_deleted_by_hand_is_a_failed_attempt(deployed: Deployed) -> None:
+    asked = deployed.ask(Cell(EXPERIMENT.slug, LAST_ENROLLMENT))
+    lost = deployed.begun(asked, "enrollments")
+    deployed.kubelet.delete(lost)
+    runs = deployed.runs(asked, 2)
+    statuses = [run.status for run in runs]
+    assert statuses == ["FAILURE", "SUCCESS"], deployed.complaint(str(statuses))
+    assert "interrupted unexpectedly" in deployed.told(lost)
+    # Memory was not what it lacked.
+    assert run_tags.MEMORY not in runs[1].tags
 
 
 def test_twelve_runs_are_never_more_than_five_at_once(deployed: Deployed) -> None:
