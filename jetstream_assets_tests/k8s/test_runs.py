@@ -28,6 +28,7 @@ from jetstream_assets_tests.orchestration.laboratory import (
     FIRST_WEEK,
     LAST_ENROLLMENT,
     Laboratory,
+    days,
     make_laboratory,
 )
 from jetstream_assets_tests.processes.installation import (
@@ -169,7 +170,8 @@ def test_a_run_is_a_pod_whose_results_and_status_come_back(deployed: Deployed) -
 
 
 def test_a_run_that_is_ended_takes_its_pod_with_it(deployed: Deployed) -> None:
-    asked = deployed.ask(Cell(EXPERIMENT.slug, END))
+    # So many dates that the run is not done before it is ended.
+    asked = deployed.ask(*(Cell(EXPERIMENT.slug, on) for on in days(LAST_ENROLLMENT, END)))
     run_id = deployed.begun(asked, "analysis_plan")
     instance_ = deployed.installation.instance
     assert instance_.run_coordinator.cancel_run(run_id)
