@@ -205,8 +205,8 @@ def test_a_pod_that_is_deleted_by_hand_is_a_failed_attempt(deployed: Deployed) -
     runs = deployed.runs(asked, 2)
     statuses = [run.status for run in runs]
     assert statuses == ["FAILURE", "SUCCESS"], deployed.complaint(str(statuses))
-    assert "interrupted unexpectedly" in deployed.told(lost)
-    # Memory was not what it lacked.
+    # What the lost run says depends on whether its process still had the time to say it. Memory was
+    # not what it lacked.
     assert run_tags.MEMORY not in runs[1].tags
 
 
