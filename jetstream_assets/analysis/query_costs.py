@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,6 +15,7 @@ from sqlglot import exp
 
 from jetstream_assets.analysis.slices import CODE_VERSION, cell_slice
 from jetstream_assets.warehouse.base import Provenance
+from jetstream_assets.warehouse.query_costs import CostSum
 from jetstream_assets.warehouse.tables import (
     QUERY_COSTS_SCHEMA,
     ResultTable,
@@ -32,24 +32,6 @@ if TYPE_CHECKING:
     from jetstream_assets.warehouse.query_costs import QueryCost
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
-
-
-@dataclass(frozen=True)
-class CostSum:
-    """What the queries of one asset and period of an experiment cost together.
-
-    ``period`` has several, separated by commas, where one query was about several; it is empty for
-    queries that are about none.
-    """
-
-    experiment: str
-    asset: str
-    period: str
-    queries: int
-    seconds: float
-    bytes_read: int
-    bytes_billed: int
-    slot_seconds: float
 
 
 def store_costs(

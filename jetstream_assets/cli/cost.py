@@ -14,7 +14,7 @@ from jetstream_assets.cli import options
 from jetstream_assets.cli.console import EXIT_USAGE, console, errors, readable_errors
 from jetstream_assets.orchestration.settings import read_settings
 from jetstream_assets.orchestration.warehouse_resource import warehouse_resource
-from jetstream_assets.report.cost_table import CostRow, cost_table
+from jetstream_assets.report.cost_table import cost_table
 from jetstream_assets.warehouse.tables import DEFAULT_DATASET, ResultTable
 
 EPILOG = """[bold]Examples[/bold]
@@ -48,13 +48,12 @@ def cost(
         tables = warehouse_resource(settings).open()
         slugs = slug or tables.experiments(ResultTable.QUERY_COSTS, dataset)
         sums = [one for s in slugs for one in stored_sums(tables, s, dataset, first, last)]
-    rows = [CostRow(**asdict(one)) for one in sums]
     if as_json:
-        typer.echo(json.dumps([asdict(row) for row in rows]))
+        typer.echo(json.dumps([asdict(one) for one in sums]))
         return
-    if not rows:
+    if not sums:
         errors.print(
             f"No costs are stored in {settings.warehouse} for that.", markup=False, highlight=False
         )
         raise typer.Exit(EXIT_USAGE)
-    console.print(cost_table(rows))
+    console.print(cost_table(sums))

@@ -6,7 +6,7 @@ costs (`warehouse.query_costs`), their table (`analysis.query_costs`).
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dagster import AssetExecutionContext, AssetKey, MetadataValue
@@ -112,7 +112,7 @@ def _tell(
 def cost_metadata(costs: Sequence[QueryCost]) -> Metadata:
     """Queries, bytes and slot time, together and by period."""
     from jetstream_assets.analysis.query_costs import sums_of  # noqa: PLC0415
-    from jetstream_assets.report.cost_table import CostRow, costs_markdown  # noqa: PLC0415
+    from jetstream_assets.report.cost_table import costs_markdown  # noqa: PLC0415
 
     sums = sums_of(costs)
     return {
@@ -120,5 +120,5 @@ def cost_metadata(costs: Sequence[QueryCost]) -> Metadata:
         "cost_bytes_read": MetadataValue.int(sum(one.bytes_read for one in sums)),
         "cost_bytes_billed": MetadataValue.int(sum(one.bytes_billed for one in sums)),
         "cost_slot_seconds": MetadataValue.float(round(sum(s.slot_seconds for s in sums), 3)),
-        "cost_by_period": MetadataValue.md(costs_markdown([CostRow(**asdict(s)) for s in sums])),
+        "cost_by_period": MetadataValue.md(costs_markdown(sums)),
     }

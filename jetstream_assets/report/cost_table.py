@@ -5,7 +5,6 @@ Belongs here: the table of `jetstream cost`. Does not: summing (`analysis.query_
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -14,6 +13,7 @@ from rich.text import Text
 
 from jetstream_assets.report.markdown import table_markdown
 from jetstream_assets.report.readable import printable, size_text
+from jetstream_assets.warehouse.query_costs import CostSum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,21 +23,7 @@ _COLUMNS = ("queries", "bytes read", "bytes billed", "slot hours")
 _SHOWN = 50
 
 
-@dataclass(frozen=True)
-class CostRow:
-    """What the queries of one asset and period of an experiment cost together."""
-
-    experiment: str
-    asset: str
-    period: str
-    queries: int
-    seconds: float
-    bytes_read: int
-    bytes_billed: int
-    slot_seconds: float
-
-
-def cost_table(rows: Sequence[CostRow]) -> Table:
+def cost_table(rows: Sequence[CostSum]) -> Table:
     """The rows below a line for each experiment, with the sum of all at the end."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_footer=True)
     table.add_column("asset", footer="all", overflow="fold")
@@ -55,14 +41,14 @@ def cost_table(rows: Sequence[CostRow]) -> Table:
     return table
 
 
-def costs_markdown(rows: Sequence[CostRow]) -> str:
+def costs_markdown(rows: Sequence[CostSum]) -> str:
     """The rows by period, of one experiment and asset."""
     cells = [(row.period, *_numbers(row)) for row in rows]
     return table_markdown(("period", *_COLUMNS), cells, _SHOWN)
 
 
-def _total(rows: Sequence[CostRow]) -> CostRow:
-    return CostRow(
+def _total(rows: Sequence[CostSum]) -> CostSum:
+    return CostSum(
         "",
         "",
         "",
@@ -74,7 +60,7 @@ def _total(rows: Sequence[CostRow]) -> CostRow:
     )
 
 
-def _numbers(row: CostRow) -> tuple[str, ...]:
+def _numbers(row: CostSum) -> tuple[str, ...]:
     hours = row.slot_seconds / _HOUR
     sizes = (size_text(row.bytes_read), size_text(row.bytes_billed))
     return (f"{row.queries:,}", *sizes, f"{hours:,.4f}")

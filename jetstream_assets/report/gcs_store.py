@@ -88,6 +88,8 @@ class GcsDocumentStore:
             DocumentStoreError: The name is not allowed, the bucket refuses or does not answer, or
                 other writers have been first again and again.
         """
+        from google.api_core.exceptions import GoogleAPIError  # noqa: PLC0415  # heavy
+
         checked_name(name)
         with self._trouble(name):
             for attempt in range(_ATTEMPTS):
@@ -96,7 +98,7 @@ class GcsDocumentStore:
                     return self._published(name, PublishResult.SUPERSEDED, present.as_of)
                 try:
                     result = self._put(name, body, as_of, content_type, present)
-                except Exception as error:  # the client's classes load with it
+                except GoogleAPIError as error:
                     if not is_lost_race(error, was_there=present is not None):
                         raise
                     time.sleep(min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE))
@@ -110,11 +112,13 @@ class GcsDocumentStore:
 
     def read(self, name: str) -> bytes | None:
         """The document's bytes; None when there is none."""
+        from google.api_core.exceptions import GoogleAPIError  # noqa: PLC0415  # heavy
+
         checked_name(name)
         with self._trouble(name):
             try:
                 body: bytes = self._blob(name).download_as_bytes(**self._patience)
-            except Exception as error:
+            except GoogleAPIError as error:
                 if not is_absent(error):
                     raise
                 return None
@@ -133,11 +137,13 @@ class GcsDocumentStore:
 
     def remove(self, name: str) -> None:
         """Remove a document with its date; nothing when there is none."""
+        from google.api_core.exceptions import GoogleAPIError  # noqa: PLC0415  # heavy
+
         checked_name(name)
         with self._trouble(name):
             try:
                 self._blob(name).delete(**self._patience)
-            except Exception as error:
+            except GoogleAPIError as error:
                 if not is_absent(error):
                     raise
 
@@ -147,10 +153,12 @@ class GcsDocumentStore:
 
     def _present(self, name: str, body: bytes, content_type: str) -> _Present | None:
         """The document that is there; None when there is none."""
+        from google.api_core.exceptions import GoogleAPIError  # noqa: PLC0415  # heavy
+
         blob = self._blob(name)
         try:
             blob.reload(**self._patience)
-        except Exception as error:
+        except GoogleAPIError as error:
             if not is_absent(error):
                 raise
             return None

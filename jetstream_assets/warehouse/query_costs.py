@@ -1,7 +1,8 @@
 """What queries cost, kept for whoever asked for them.
 
-Belongs here: the cost of a query, and the list in which costs are kept while somebody listens. Does
-not: storing them (`analysis.query_costs`), how an adapter knows them.
+Belongs here: the cost of a query and of several, and the list in which costs are kept while
+somebody listens. Does not: storing and summing them (`analysis.query_costs`), how an adapter knows
+them.
 """
 
 from __future__ import annotations
@@ -38,6 +39,24 @@ class QueryCost:
     kind: str
     job: str
     started_at: datetime
+    seconds: float
+    bytes_read: int
+    bytes_billed: int
+    slot_seconds: float
+
+
+@dataclass(frozen=True)
+class CostSum:
+    """What the queries of one asset and period of an experiment cost together.
+
+    ``period`` has several, separated by commas, where one query was about several; it is empty for
+    queries that are about none.
+    """
+
+    experiment: str
+    asset: str
+    period: str
+    queries: int
     seconds: float
     bytes_read: int
     bytes_billed: int

@@ -30,7 +30,9 @@ overlays = pytest.mark.parametrize("overlay", OVERLAYS)
 @pytest.mark.parametrize("version", VERSIONS)
 @overlays
 def test_every_document_is_of_its_schema(overlay: str, version: str) -> None:
-    for document in rendered(overlay):
+    documents = rendered(overlay)
+    assert {document["kind"] for document in documents} >= {"Deployment", "Role", "ConfigMap"}
+    for document in documents:
         kubernetes_validate.validate(document, version, strict=True)
 
 
