@@ -90,7 +90,7 @@ def compute_metrics(
 
 
 def _periods(windows: tuple[PlannedWindow, ...]) -> str:
-    return ",".join(dict.fromkeys(window.due.period.suffix for window in windows))
+    return ",".join(dict.fromkeys(window.due.period for window in windows))
 
 
 def _enrolled(

@@ -136,7 +136,7 @@ def _shard_rows(
         mine = shard.summaries(plan, window)
         if not mine and not shard.counts_units:
             continue
-        with asked_for(period=window.due.period.suffix):
+        with asked_for(period=window.due.period):
             found = statistics_rows(
                 window,
                 plan.declared,

@@ -35,7 +35,7 @@ def test_every_query_of_every_run_is_counted_once(computed: Laboratory) -> None:
         row["asset"] for row in sums
     }
     periods = {(row["asset"], row["period"]) for row in sums}
-    assert {("statistics", "weekly"), ("metrics", "daily,weekly"), ("enrollments", "")} <= periods
+    assert {("statistics", "week"), ("metrics", "day,week"), ("enrollments", "")} <= periods
     # DuckDB bills nothing, and one thread is one slot.
     assert {row["bytes_billed"] for row in stored} == {0}
     assert all(row["slot_seconds"] == row["seconds"] > 0 for row in stored)

@@ -84,7 +84,7 @@ def place(bigquery: BigQueryServer, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 def test_jobs_say_for_whom_they_run(place: Place) -> None:
-    with asked_for(experiment="My Experiment", asset="metrics", period="daily,weekly"):
+    with asked_for(experiment="My Experiment", asset="metrics", period="day,week"):
         place.warehouse.replace(a_slice(), query(BIG), PROVENANCE)
     (job,) = place.jobs("store")
     labels = job.configuration["labels"]
@@ -92,7 +92,7 @@ def test_jobs_say_for_whom_they_run(place: Place) -> None:
     assert labels["asset"] == "metrics"
     assert labels["config-commit"] == "c1"
     assert labels["experiment"].startswith("my_experiment-")
-    assert labels["period"].startswith("daily_weekly-")
+    assert labels["period"].startswith("day_week-")
 
 
 def test_tables_say_what_they_are_and_are_ordered_for_readers(place: Place) -> None:
@@ -403,11 +403,11 @@ def test_an_experiment_whose_tables_somebody_removed_begins_anew(place: Place) -
 
 
 def test_what_queries_cost_is_noted_with_their_purpose(place: Place) -> None:
-    with costs_kept() as kept, asked_for(experiment="a", asset="metrics", period="weekly"):
+    with costs_kept() as kept, asked_for(experiment="a", asset="metrics", period="week"):
         place.warehouse.query(query(BIG))
         place.warehouse.replace(a_slice(), query(BIG), PROVENANCE)
     assert [cost.kind for cost in kept] == ["read", "store", "replace"]
-    assert {(c.purpose.asset, c.purpose.period) for c in kept} == {("metrics", "weekly")}
+    assert {(c.purpose.asset, c.purpose.period) for c in kept} == {("metrics", "week")}
     assert kept[0].bytes_read == 8000
     assert kept[0].bytes_billed >= kept[0].bytes_read
     assert all(cost.slot_seconds > 0 for cost in kept)

@@ -51,7 +51,7 @@ def test_no_experiment_has_the_name_of_a_view_or_table_of_another() -> None:
     ("text", "label"),
     [
         ("compact-toolbar-2026", "compact-toolbar-2026"),
-        ("weekly", "weekly"),
+        ("week", "week"),
         ("", ""),
         ("weekly,overall", "weekly_overall-59f18e97"),
     ],
