@@ -27,12 +27,14 @@ from jetstream_assets.analysis.result_status import compute_result_status
 from jetstream_assets.analysis.statistics import Shard, shard_statistics, store_statistics
 from jetstream_assets.config.planning import open_planner
 from jetstream_assets.definitions import build_definitions
+from jetstream_assets.experiments.checks import Limits
+from jetstream_assets.orchestration.documents import documents_of
 from jetstream_assets.orchestration.launch import open_instance, run_cells
 from jetstream_assets.orchestration.resources import resources
 from jetstream_assets.orchestration.schedules import DAILY
 from jetstream_assets.orchestration.settings import Executor
 from jetstream_assets.report.folder_store import FolderDocumentStore
-from jetstream_assets.report.publish import publish, results_documents
+from jetstream_assets.report.publish import publish
 from jetstream_assets.warehouse.duckdb_parquet import DuckDBParquetWarehouse
 from orchestration_bench.inputs import LAST, SLUG, Inputs, cells
 
@@ -69,7 +71,7 @@ def work(inputs: Inputs) -> int:
     store_statistics(plan, tables, parts)
     compute_result_status(plan, tables, "")
     store = FolderDocumentStore(Path(settings.output))
-    publish(results_documents(plan, tables, datetime.now(UTC)), store)
+    publish(documents_of(plan, tables, datetime.now(UTC), None, Limits()), store)
     return 1
 
 

@@ -106,7 +106,8 @@ def _judged(plan: AnalysisPlan, warehouse: Warehouse, check: Check, limits: Limi
         return _JUDGES[check](plan, warehouse, limits)
     except QueryError as error:
         # A check is no reason for a run to end: what it looks at may be good.
-        return Verdict(check, passed=False, message=f"It could not be judged: {error.problem}")
+        message = f"It could not be judged: {error.problem}"
+        return Verdict(check, passed=False, message=message, is_judged=False)
 
 
 _JUDGES: dict[Check, Callable[[AnalysisPlan, Warehouse, Limits], Verdict]] = {

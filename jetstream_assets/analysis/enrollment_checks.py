@@ -161,7 +161,7 @@ def _row_counts(plan: AnalysisPlan, warehouse: Warehouse, check: Check) -> dict[
 def not_there(check: Check, table: str) -> Verdict:
     """There is nothing to look at although there should be: the reason is told elsewhere."""
     message = f"There are no {table} to look at; result_status and the errors document say why."
-    return Verdict(check, passed=False, message=message)
+    return Verdict(check, passed=False, message=message, is_judged=False)
 
 
 def _adjusted(parts: Mapping[str, RatioTest]) -> dict[str, float]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from jetstream_assets.analysis.slices import CODE_VERSION, cell_slice
+from jetstream_assets.experiments.appraisal import RunCost
 from jetstream_assets.warehouse.base import Provenance
 from jetstream_assets.warehouse.query_costs import CostSum
 from jetstream_assets.warehouse.tables import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from jetstream_assets.warehouse.base import Warehouse
     from jetstream_assets.warehouse.query_costs import QueryCost
 
+_SUMMED = ("seconds", "bytes_read", "bytes_billed", "slot_seconds")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -127,15 +129,36 @@ def stored_sums(
     return tuple(_sum(slug, row) for row in rows)
 
 
+def stored_runs(warehouse: Warehouse, slug: str, dataset: str, most: int) -> tuple[RunCost, ...]:
+    """The runs whose costs are stored with an experiment, the newest first, ``most`` of them."""
+    if not warehouse.slices(ResultTable.QUERY_COSTS, slug, dataset):
+        return ()
+    rows = warehouse.query(_runs_query(slug, dataset)).to_pylist()
+    runs = sorted((RunCost(**row) for row in rows), key=lambda run: (run.started_at, run.run_id))
+    return tuple(reversed(runs[-most:]))
+
+
+def _runs_query(slug: str, dataset: str) -> exp.Select:
+    columns: dict[str, exp.Expr] = {
+        "started_at": exp.Min(this=exp.column("started_at", table="costs")),
+        "first_date": exp.Min(this=exp.column("date", table="costs")),
+        "last_date": exp.Max(this=exp.column("date", table="costs")),
+        "queries": exp.Count(this=exp.Star(), big_int=True),
+    }
+    columns |= {name: exp.Sum(this=exp.column(name, table="costs")) for name in _SUMMED}
+    said = [exp.alias_(tree, name) for name, tree in columns.items()]
+    relation = exp.alias_(all_parts(ResultTable.QUERY_COSTS, slug, dataset), "costs", table=True)
+    return exp.select("run_id", *said).from_(relation).group_by("run_id")
+
+
 def _sum(slug: str, row: Mapping[str, Any]) -> CostSum:
     return CostSum(experiment=slug, **row)
 
 
 def _sums_query(slug: str, dataset: str, first: date | None, last: date | None) -> exp.Select:
     keys = ("asset", "period")
-    summed = ("seconds", "bytes_read", "bytes_billed", "slot_seconds")
     count = exp.alias_(exp.Count(this=exp.Star(), big_int=True), "queries")
-    sums = [exp.alias_(exp.Sum(this=exp.column(name, table="costs")), name) for name in summed]
+    sums = [exp.alias_(exp.Sum(this=exp.column(name, table="costs")), name) for name in _SUMMED]
     relation = exp.alias_(all_parts(ResultTable.QUERY_COSTS, slug, dataset), "costs", table=True)
     query = exp.select(*keys, count, *sums).from_(relation)
     bounds = ((exp.GTE, first), (exp.LTE, last))

@@ -112,6 +112,7 @@ class Verdict:
         message: A sentence for people.
         facts: Numbers behind it, by name.
         listing: Rows behind it.
+        is_judged: Whether there was something to look at; false where it should have been there.
     """
 
     check: Check
@@ -119,3 +120,4 @@ class Verdict:
     message: str
     facts: Mapping[str, int | float | str] = field(default_factory=dict)
     listing: Listing | None = None
+    is_judged: bool = True

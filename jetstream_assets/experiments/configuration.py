@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from jetstream_assets.experiments.decision import DecisionRule
 from jetstream_assets.experiments.experiment import Experiment
 from jetstream_assets.experiments.hypotheses import MultipleComparisons, PowerGoal
 from jetstream_assets.experiments.metrics import (
@@ -90,6 +91,7 @@ class AnalysisConfiguration:
     skip: bool = False
     multiple_comparisons: MultipleComparisons | None = None
     power: PowerGoal | None = None
+    decision: DecisionRule | None = None
     overrides: tuple[tuple[str, Scalar], ...] = ()
     commit: str = ""
     warnings: tuple[str, ...] = ()

@@ -141,6 +141,8 @@ def _of_hypotheses(configuration: AnalysisConfiguration) -> Iterator[Part]:
         yield "multiple comparisons", asdict(configuration.multiple_comparisons)
     if configuration.power is not None:
         yield "power", asdict(configuration.power)
+    if configuration.decision is not None:
+        yield "decision", asdict(configuration.decision)
 
 
 def _without_source(definition: dict[str, object]) -> dict[str, object]:

@@ -73,6 +73,11 @@ class Experiment:
         return normalized(self.slug)
 
     @property
+    def enrollment_is_open(self) -> bool:
+        """Whether nobody has said when enrollment ends: neither Experimenter nor a file."""
+        return self.enrollment_end_date is None and not self.has_configured_enrollment_period
+
+    @property
     def app_dataset(self) -> str:
         """The dataset that holds the application's own tables."""
         return re.sub(r"[^a-z0-9]", "_", self.app_id.lower())

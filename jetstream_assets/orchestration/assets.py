@@ -36,6 +36,7 @@ from jetstream_assets.orchestration.configuration_check import (
     configuration_is_valid,
 )
 from jetstream_assets.orchestration.costs import about, paid
+from jetstream_assets.orchestration.documents import documents_of
 from jetstream_assets.orchestration.metadata import (
     Metadata,
     aggregates_metadata,
@@ -267,10 +268,10 @@ def _statistics_export(partitions: PartitionsDefinition[str]) -> AssetsDefinitio
         documents: DocumentsResource,
         quality: ChecksResource,
     ) -> Checked:
-        """Statistics, metadata and errors of an experiment as JSON documents."""
+        """Statistics, metadata, errors and the overview of an experiment as JSON documents."""
         from jetstream_assets.analysis.checks import Judged  # noqa: PLC0415
         from jetstream_assets.report.document_checks import check_published  # noqa: PLC0415
-        from jetstream_assets.report.publish import publish, results_documents  # noqa: PLC0415
+        from jetstream_assets.report.publish import publish  # noqa: PLC0415
 
         tables, store, started = warehouse.open(), documents.open(), datetime.now(UTC)
         judged: list[Judged] = []
@@ -282,7 +283,7 @@ def _statistics_export(partitions: PartitionsDefinition[str]) -> AssetsDefinitio
                 of_experiment = list(group)
                 last, url = of_experiment[-1], documents.configuration_url
                 with about(last):
-                    ready = results_documents(last, tables, started, url)
+                    ready = documents_of(last, tables, started, url, quality.limits())
                     reasons = reasons_to_block(of_experiment, tables, ready, quality)
                 if reasons:
                     blocked += reasons

@@ -3,7 +3,8 @@
 Belongs here: models of the documents, and what is wrong with a body. Does not: writing documents
 (the exports).
 
-The models are those of schema version 4. Keys that they do not name are ignored, as consumers do;
+The models are those of schema version 4, but for the overview's, which is our own
+(`overview_schema`). Keys that they do not name are ignored, as consumers do;
 two records of one statistic are an error, since consumers tell records apart by their keys alone.
 """
 
@@ -16,6 +17,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, HttpUrl, RootModel, ValidationError, model_validator
 
 from jetstream_assets.experiments.metrics import AnalysisBasis
+from jetstream_assets.report.overview_schema import Overview
 
 _MOST_PROBLEMS = 5
 
@@ -138,6 +140,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "statistics": StatisticsDocument,
     "metadata": MetadataDocument,
     "errors": ErrorsDocument,
+    "overview": Overview,
 }
 
 

@@ -4,8 +4,10 @@ Belongs here: models of ``overview/overview_<slug>.json``. Does not: filling the
 its neighbours), the page that shows them (`report.page`), the numbers of statistics, which stand in
 the statistics documents and are told apart there by their keys.
 
-Dates are ISO days, both ends inclusive. Shares are fractions of 1. What is not known is null, and
-an empty list says that there is nothing. The page computes nothing from these but text.
+Dates are ISO days, both ends inclusive. Periods are named as in documents: ``daily``, ``weekly``,
+``days28``, ``overall``, ``preenrollment_weekly``, ``preenrollment_days28``. Shares are fractions
+of 1. What is not known is null, and an empty list says that there is nothing. The page computes
+nothing from these but text.
 """
 
 from __future__ import annotations
@@ -187,7 +189,7 @@ class RunRecord(_Record):
 
 
 class QueryRecord(_Record):
-    """A statement that the results come from, in the warehouse's dialect."""
+    """A statement that the results come from, in BigQuery's dialect, as the configuration."""
 
     title: str
     sql: str
@@ -206,7 +208,7 @@ class Overview(_Record):
     ``data_through`` is the newest date whose data the results know, ``is_provisional`` whether the
     newest results of any period are. ``verdict`` is null where no rule is declared; ``facts`` are
     the sentences that the bar then states. ``documents`` are the names of the experiment's other
-    documents, by kind and period.
+    documents by kind and, of statistics, period: ``statistics_weekly``, ``metadata``, ``errors``.
     """
 
     schema_version: Literal[1] = 1

@@ -6,6 +6,8 @@ exports), where it goes (`store`).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -27,7 +29,7 @@ from jetstream_assets.warehouse.tables import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import date, datetime
+    from datetime import datetime
 
     from jetstream_assets.experiments.plan import AnalysisPlan
     from jetstream_assets.report.store import Document, DocumentStore, Published
@@ -42,27 +44,47 @@ _FAILURES = (
 _CELL = pa.schema([pa.field("experiment", pa.string()), pa.field("date", pa.date32())])
 
 
+@dataclass(frozen=True)
+class StoredRows:
+    """What is stored of an experiment over its dates, as far as it is its results today.
+
+    Args:
+        statistics: The columns of `STATISTICS_SCHEMA`, ``experiment`` and ``date``.
+        failures: The columns of `FAILURES_SCHEMA`, ``experiment`` and ``date``.
+        as_of: The newest date of any, or that of the plan.
+    """
+
+    statistics: pa.Table
+    failures: pa.Table
+    as_of: date
+
+
+def is_published(plan: AnalysisPlan) -> bool:
+    """Whether there are documents of an experiment: of a private one there is none.
+
+    Its results are in its own dataset alone.
+    """
+    return plan.configuration is None or not plan.configuration.is_private
+
+
 def results_documents(
     plan: AnalysisPlan,
-    warehouse: Warehouse,
+    stored: StoredRows,
     started: datetime,
     repository_url: str | None = None,
 ) -> tuple[Document, ...]:
     """The documents of what is stored about the plan's experiment, over all its dates.
 
     A document's date is the newest date whose rows it holds, so running an old date again adds to
-    the documents and never takes newer rows away. Of a private experiment there is none: its
-    results are in its own dataset alone.
+    the documents and never takes newer rows away.
 
     Args:
         plan: The plan of the cell that was just computed.
-        warehouse: Where the rows are.
+        stored: What is stored of its experiment.
         started: When the analysis started, for the metadata.
         repository_url: The web address of the configuration's files, for the metadata.
     """
-    if plan.configuration is not None and plan.configuration.is_private:
-        return ()
-    return tuple(_documents(plan, warehouse, started, repository_url))
+    return tuple(_documents(plan, stored, started, repository_url))
 
 
 def publish_errors(
@@ -72,10 +94,9 @@ def publish_errors(
 
     For runs that ended before they came to publishing; see `analysis.result_status`.
     """
-    if plan.configuration is not None and plan.configuration.is_private:
+    if not is_published(plan):
         return ()
-    rows = _stored(plan, warehouse)
-    return publish([_errors(plan, *rows)], store)
+    return publish([_errors(plan, stored_rows(plan, warehouse))], store)
 
 
 def publish(documents: Iterable[Document], store: DocumentStore) -> tuple[Published, ...]:
@@ -86,23 +107,8 @@ def publish(documents: Iterable[Document], store: DocumentStore) -> tuple[Publis
     )
 
 
-def _documents(
-    plan: AnalysisPlan, warehouse: Warehouse, started: datetime, repository_url: str | None
-) -> Iterator[Document]:
-    statistics, failures, as_of = _stored(plan, warehouse)
-    if plan.configuration is not None:
-        yield from statistics_documents(plan.experiment, statistics)
-        metadata = metadata_document(plan.configuration, as_of, started, repository_url)
-        yield from [metadata] if metadata else []
-    yield _errors(plan, statistics, failures, as_of)
-
-
-def _errors(plan: AnalysisPlan, statistics: pa.Table, failures: pa.Table, as_of: date) -> Document:
-    return errors_document(plan.slug, normalized(plan.slug), failures, statistics, as_of)
-
-
-def _stored(plan: AnalysisPlan, warehouse: Warehouse) -> tuple[pa.Table, pa.Table, date]:
-    """The current statistics, the current failures, and the newest date of any."""
+def stored_rows(plan: AnalysisPlan, warehouse: Warehouse) -> StoredRows:
+    """The current statistics and failures of the plan's experiment."""
     statistics = _rows(plan, warehouse, ResultTable.STATISTICS, STATISTICS_SCHEMA)
     tables = [_rows(plan, warehouse, table, FAILURES_SCHEMA) for table in _FAILURES]
     failures = pa.concat_tables([*tables, _interruptions(plan, warehouse)])
@@ -110,7 +116,23 @@ def _stored(plan: AnalysisPlan, warehouse: Warehouse) -> tuple[pa.Table, pa.Tabl
     as_of = max([plan.date, *dates])
     if plan.configuration is not None:
         statistics, failures = _current(plan, statistics, failures, as_of)
-    return statistics, failures, as_of
+    return StoredRows(statistics, failures, as_of)
+
+
+def _documents(
+    plan: AnalysisPlan, stored: StoredRows, started: datetime, repository_url: str | None
+) -> Iterator[Document]:
+    if plan.configuration is not None:
+        yield from statistics_documents(plan.experiment, stored.statistics)
+        metadata = metadata_document(plan.configuration, stored.as_of, started, repository_url)
+        yield from [metadata] if metadata else []
+    yield _errors(plan, stored)
+
+
+def _errors(plan: AnalysisPlan, stored: StoredRows) -> Document:
+    return errors_document(
+        plan.slug, normalized(plan.slug), stored.failures, stored.statistics, stored.as_of
+    )
 
 
 def _interruptions(plan: AnalysisPlan, warehouse: Warehouse) -> pa.Table:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from jetstream_assets_tests.orchestration.conftest import FirstRun
 
 PREFIX = "analysis/of-ours"
-# When a run began is the only part of a document that differs from one run to the next.
-STARTED = re.compile(rb'"analysis_start_time": ?"[^"]*"')
+# When a run began, and what ran, are the only parts of documents that differ from run to run.
+STARTED = re.compile(rb'"analysis_start_time": ?"[^"]*"|"runs": \[[^]]*\]')
 
 
 @pytest.fixture

@@ -89,7 +89,7 @@ def test_a_run_over_several_dates_records_every_check_on_its_asset(first_run: Fi
     assert several.metadata["blocks_export"].value is False
     assert found["sources_join"].metadata["sources"].value == 1
     assert found["preenrollment_balance"].metadata["metrics_tested"].value == 2
-    assert found["documents_match_their_schema"].metadata["documents"].value == 4
+    assert found["documents_match_their_schema"].metadata["documents"].value == 5
 
 
 def test_a_cell_with_nothing_due_passes_with_a_note(
