@@ -1,0 +1,86 @@
+"""The pages of experiments among their documents.
+
+Belongs here: reading what was exported of an experiment, and publishing its page and that of all.
+Does not: HTML (`rendering`, `index`), places of documents (`report.store`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from jetstream_assets.experiments.experiment import normalized
+from jetstream_assets.report.json_text import object_bytes
+from jetstream_assets.report.overview import overview_name
+from jetstream_assets.report.overview_schema import Overview
+from jetstream_assets.report.page.embedding import OVERVIEW
+from jetstream_assets.report.page.index import IndexEntry, index_entry, render_index
+from jetstream_assets.report.page.rendering import render_page
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from jetstream_assets.report.store import DocumentStore, Published
+
+HTML_TYPE = "text/html; charset=utf-8"
+PAGES = "pages"
+INDEX_PAGE = f"{PAGES}/index.html"
+_ENTRIES = "index"
+# Whoever publishes at the same time is seen at the next reading; more than this is a crowd.
+_MOST_READINGS = 3
+
+
+def page_name(slug: str) -> str:
+    """The name of an experiment's page among the documents."""
+    return f"{PAGES}/{normalized(slug)}.html"
+
+
+def publish_page(slug: str, store: DocumentStore) -> tuple[Published, ...]:
+    """Publish the page of an experiment and that of all from the documents that are there.
+
+    Returns:
+        What became of both pages, that of the experiment first; nothing where the experiment has no
+        overview, as a private one.
+
+    Raises:
+        DocumentStoreError: The place of the documents is in trouble.
+    """
+    body = store.read(overview_name(slug))
+    if body is None:
+        return ()
+    overview = Overview.model_validate_json(body)
+    found = {kind: store.read(name) for kind, name in overview.documents.items()}
+    documents = {OVERVIEW: body, **{kind: text for kind, text in found.items() if text is not None}}
+    page = render_page(overview, overview_name(slug), documents)
+    as_of = overview.data_through
+    published = store.publish(page_name(slug), page, as_of, HTML_TYPE)
+    entry = object_bytes(index_entry(overview).model_dump(mode="json"))
+    store.publish(f"{_ENTRIES}/{normalized(slug)}.json", entry, as_of)
+    return published, _publish_index(store, as_of)
+
+
+def _publish_index(store: DocumentStore, as_of: date) -> Published:
+    """The page of all, written again where another experiment came while it was written."""
+    entries = _entries(store)
+    for _ in range(_MOST_READINGS):
+        newest = max([as_of, *(entry.data_through for entry in entries)])
+        published = store.publish(INDEX_PAGE, render_index(entries), newest, HTML_TYPE)
+        before, entries = entries, _entries(store)
+        if entries == before:
+            break
+    return published
+
+
+def _entries(store: DocumentStore) -> list[IndexEntry]:
+    """Every experiment's row; one that another version wrote and this cannot read is left out."""
+    bodies = [store.read(name) for name in store.names(_ENTRIES)]
+    found = (_entry(body) for body in bodies if body is not None)
+    return [entry for entry in found if entry is not None]
+
+
+def _entry(body: bytes) -> IndexEntry | None:
+    try:
+        return IndexEntry.model_validate_json(body)
+    except ValidationError:
+        return None

@@ -1,0 +1,21 @@
+// Charts with their words. Belongs here: what all charts share.
+
+// A chart as wide as its place, with a caption and the same as a table.
+function figure(caption, options, table, width = 340) {
+  const chart = Charts.plot({
+    width, height: 210, marginLeft: 52, marginBottom: 34,
+    style: { background: "transparent", fontSize: "11px", fontFamily: "inherit" },
+    ...options,
+  });
+  chart.setAttribute("role", "img");
+  chart.setAttribute("aria-label", caption);
+  return make("figure", {}, make("figcaption", {}, caption), chart, table ? onDemand("As a table", table) : null);
+}
+
+function percentTicks() {
+  return (value) => percentText(value).replace(/\.0+%$/, "%");
+}
+
+function emptyNote(text) {
+  return make("p", { class: "note" }, text);
+}

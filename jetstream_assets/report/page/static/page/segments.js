@@ -1,0 +1,38 @@
+// The same effects in each segment, side by side: to raise questions, not to answer them.
+
+const MOST_SEGMENT_METRICS = 6;
+
+async function showSegments(window, reference) {
+  const place = document.querySelector("[data-segments]");
+  if (!place) return;
+  const records = await recordsOf(window.period);
+  const { basis } = selected();
+  const metrics = overview.metrics.filter((metric) => metric.statistic && metric.periods.includes(window.period));
+  const build = (some) => make("div", { class: "effect" },
+    some.map((metric) => segmentsTable(metric, records, window, { basis, reference })));
+  const parts = inParts(metrics, MOST_SEGMENT_METRICS, build);
+  place.replaceChildren(...(parts.length ? parts : [emptyNote("No metric is computed for this period.")]));
+}
+
+function segmentsTable(metric, records, window, { basis, reference }) {
+  const effects = overview.segments.flatMap((segment) => otherBranches(reference).map((branch) => ({
+    segment: segment.name,
+    label: segment.friendly_name ?? segment.name,
+    ...effectOf(within(records, window.window_index, basis, segment.name), metric, branch, reference),
+  })));
+  const scale = forestScale(effects);
+  const told = metric.friendly_name ?? metric.name;
+  return make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `${told} by segment` },
+    make("table", { class: "cards" },
+      make("caption", {}, make("strong", {}, told), `: ${windowName(window)}, basis ${basis}, against ${reference}`),
+      make("thead", {}, make("tr", {},
+        make("th", { scope: "col" }, "Segment"), make("th", { scope: "col" }, "Branch"),
+        make("th", { scope: "col", class: "number" }, "Units"), make("th", { scope: "col", class: "number" }, "Relative"),
+        make("th", { scope: "col", class: "forest" }, make("span", { class: "sr-only" }, "Relative difference"), forestAxis(scale)))),
+      make("tbody", {}, effects.map((effect) => make("tr", {},
+        make("th", { scope: "row" }, effect.label),
+        make("td", { "data-label": "Branch" }, branchLabel(effect.branch)),
+        make("td", { class: "number", "data-label": "Units" }, effect.own ? numberText(effect.own.units) : NOT_AVAILABLE),
+        estimateCell("Relative", effect.relative),
+        forestCell(scale, effect, colourOf(effect.branch)))))));
+}
