@@ -4,7 +4,7 @@ The map of the house. A partition (experiment, date) is turned into a plan once;
 down one corridor and never looks back:
 
     analysis_plan -> enrollments -> daily_aggregates -> metrics -> statistics
-        -> result_status -> statistics_export
+        -> result_status -> statistics_export -> results_page
 
 Rooms, lowest floor first; imports only go down, and a test checks it:
 
@@ -14,7 +14,7 @@ Rooms, lowest floor first; imports only go down, and a test checks it:
     statistics/    answers: sufficient statistics in, result rows out
     warehouse/     where tables live: the protocol, DuckDB over Parquet, BigQuery, the translation
     config/        what was written (TOML, Experimenter JSON) turned into what is meant
-    report/        what programs and people see: exported documents and where they are stored
+    report/        what programs and people see: exported documents, pages, where they go
     simulation/    seeded telemetry with a known truth, for the demo, tests and benchmarks
     analysis/      how one cell is computed: plan and warehouse in, table slices out
     orchestration/ the only package that imports Dagster; files are Dagster's own nouns

@@ -1,4 +1,4 @@
-"""The corridor: plan, enrollments, daily aggregates, metrics, statistics, their status, export.
+"""The corridor: plan, enrollments, aggregates, metrics, statistics, their status, export, pages.
 
 Belongs here: which asset depends on which, and what each one calls. Does not: anything that could
 be said without Dagster; an asset is plan in, one call down, metadata out.
@@ -76,6 +76,7 @@ def corridor(partitions: PartitionsDefinition[str], shards: int) -> list[AssetsD
         statistics_asset(partitions, shards),
         _result_status(partitions),
         _statistics_export(partitions),
+        _results_page(partitions),
     ]
 
 
@@ -296,3 +297,23 @@ def _statistics_export(partitions: PartitionsDefinition[str]) -> AssetsDefinitio
             return Checked(check_results=results_of(judged, quality))
 
     return statistics_export
+
+
+def _results_page(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
+    @_cell_asset(partitions, ins=PLANS, deps=[AssetKey("statistics_export")], kinds={"html"})
+    def results_page(
+        context: AssetExecutionContext, plans: Plans, documents: DocumentsResource
+    ) -> None:
+        """The page of an experiment for people, and that of all, made of the documents alone."""
+        from jetstream_assets.report.page.publishing import publish_page  # noqa: PLC0415
+        from jetstream_assets.report.publish import is_published  # noqa: PLC0415
+
+        store = documents.open()
+        for slug, group in groupby(plans, key=lambda plan: plan.slug):
+            of_experiment = list(group)
+            is_public = is_published(of_experiment[-1])
+            published = publish_page(slug, store) if is_public else ()
+            for plan in of_experiment:
+                note(context, Cell(slug, plan.date), published_metadata(published))
+
+    return results_page

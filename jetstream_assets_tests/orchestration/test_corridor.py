@@ -29,6 +29,7 @@ ASSETS = (
     "statistics",
     "result_status",
     "statistics_export",
+    "results_page",
 )
 TABLES = ("enrollments", "preenrollment_metrics", "metrics", "statistics")
 

@@ -64,7 +64,7 @@ def test_after_a_step_that_failed_nothing_runs_and_later_only_what_failed(
         ) as second:
             assert second.success
             started = {event.step_key for event in second.all_events if event.is_step_start}
-        assert started == {"statistics_export"}
+        assert started == {"statistics_export", "results_page"}
         assert (blocked / "statistics_small_experiment_weekly.json").exists()
 
         # The plans of the first run are still there to be read.

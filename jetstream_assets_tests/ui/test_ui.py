@@ -35,6 +35,7 @@ EDGES = {
     "statistics": {"analysis_plan", "metrics"},
     "result_status": {"analysis_plan", "statistics"},
     "statistics_export": {"analysis_plan", "result_status"},
+    "results_page": {"analysis_plan", "statistics_export"},
 }
 CLICKED = Cell(EXPERIMENT.slug, FIRST_WEEK)
 IDLE = Cell(EXPERIMENT.slug, EXPERIMENT.start_date - timedelta(days=1))

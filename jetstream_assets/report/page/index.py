@@ -24,8 +24,8 @@ _GRAVITY = ("ok", "warn", "fail")
 class IndexEntry(BaseModel):
     """``index/<normalized slug>.json``: an experiment's row in the page of all of them.
 
-    ``trust`` is the gravest state of the checks, null without any; ``refusal`` the kind of reason
-    for which the experiment is not analysed.
+    ``trust`` is the gravest state of the checks, null without any; ``refusal`` why the experiment
+    is not analysed.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -57,7 +57,7 @@ def index_entry(overview: Overview) -> IndexEntry:
         start_date=overview.start_date,
         verdict=verdict.verdict if verdict else None,
         more_days=verdict.more_days if verdict else None,
-        refusal=overview.refusal.kind if overview.refusal else None,
+        refusal=overview.refusal.message if overview.refusal else None,
         trust=max(states, key=_GRAVITY.index, default=None),
         data_through=overview.data_through,
         is_provisional=overview.is_provisional,

@@ -41,7 +41,6 @@ def render_page(overview: Overview, name: str, documents: Mapping[str, bytes]) -
         scripts.page_scripts(),
         overview=overview,
         about=list(_about(overview)),
-        marks=_MARKS,
         invalid_reason=reason,
         is_invalid=bool(reason),
         has_rule=overview.verdict is not None or "goal" in roles,
@@ -69,7 +68,7 @@ def render(template: str, of: tuple[str, ...], **values: object) -> bytes:
     environment.filters.update(FILTERS)
     environment.globals["link"] = link
     text = environment.get_template(template).render(
-        scripts=of, policy=scripts.policy(of), style=scripts.style(), **values
+        scripts=of, marks=_MARKS, policy=scripts.policy(of), style=scripts.style(), **values
     )
     return text.encode("utf-8", errors="backslashreplace")
 

@@ -13,7 +13,7 @@ function figure(caption, options, table, width = 340) {
 }
 
 function percentTicks() {
-  return (value) => percentText(value).replace(/\.0+%$/, "%");
+  return (value) => value === 0 ? "0%" : percentText(value).replace(/\.0+%$/, "%");
 }
 
 function emptyNote(text) {

@@ -1,6 +1,6 @@
 // Intervals on one axis. Belongs here: the axis of a group of rows, a row's interval, its words.
 
-const FOREST = { width: 280, height: 30, edge: 10 };
+const FOREST = { width: 240, height: 30, edge: 10 };
 // An interval that is wider than this many of the group's middle one ends in an arrow.
 const WIDEST = 5;
 
@@ -18,9 +18,9 @@ function forestScale(effects) {
 function forestAxis(scale) {
   const ticks = scale.ticks(4);
   const label = scale.tickFormat(4, "+.1~%");
-  return draw("svg", { viewBox: `0 0 ${FOREST.width} 18`, "aria-hidden": "true" },
+  return draw("svg", { viewBox: `0 0 ${FOREST.width} 18`, width: FOREST.width, height: 18, "aria-hidden": "true" },
     ticks.map((tick) => draw("text", {
-      x: scale(tick), y: 13, "text-anchor": "middle", "font-size": 11, fill: "currentColor",
+      x: scale(tick), y: 13, "text-anchor": "middle", "font-size": 11, "font-weight": 400, fill: "currentColor",
     }, tick === 0 ? "0" : label(tick))));
 }
 
@@ -84,10 +84,11 @@ function forestCell(scale, effect, colour) {
   const words = effectWords(effect);
   const said = words.map((pair) => pair.join(": ")).join("; ");
   const picture = draw("svg", {
-    viewBox: `0 0 ${FOREST.width} ${FOREST.height}`, role: "img", tabindex: 0,
+    viewBox: `0 0 ${FOREST.width} ${FOREST.height}`, width: FOREST.width, height: FOREST.height, role: "img", tabindex: 0,
     "aria-label": `${effect.metric.name}, ${effect.branch} against ${effect.reference}: ${said}`,
   }, gridLines(scale, FOREST.height), marginLine(scale, effect.metric), whisker(scale, effect.relative, colour));
   const tip = make("div", { class: "tip", "aria-hidden": "true" },
     make("dl", {}, words.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])));
-  return make("td", { class: "forest" }, picture, tip);
+  const axis = make("div", { class: "own-axis", "aria-hidden": "true" }, forestAxis(scale));
+  return make("td", { class: "forest" }, picture, axis, tip);
 }

@@ -36,13 +36,18 @@ function powerCell(effect) {
       ? make("span", { class: "interval" }, "power ", numberText(Number(record.parameter))) : null));
 }
 
+// The metric of a row; seen only in the first of its rows, where rows stand under each other.
+function metricHead(metric) {
+  return make("th", { scope: "row" }, make("div", {}, metricTitle(metric)));
+}
+
 function effectRow(effect, scale, options) {
   const toward = direction(effect);
   const mark = { better: "is-better", worse: "is-worse" }[toward] ?? "soft";
-  return make("tr", { class: "effect" },
-    make("th", { scope: "row" }, metricTitle(effect.metric)),
+  return make("tr", { class: options.isAgain ? "effect again" : "effect", "data-metric": effect.metric.name },
+    metricHead(effect.metric),
     make("td", { "data-label": "Branch" }, branchLabel(effect.branch)),
-    make("td", { "data-label": "Direction", class: mark }, toward),
+    make("td", { "data-label": "Direction", class: `direction ${mark}` }, toward),
     make("td", { class: "number", "data-label": "Units" }, effect.own ? numberText(effect.own.units) : NOT_AVAILABLE),
     estimateCell("Reference", effect.other),
     estimateCell("Branch value", effect.own),
@@ -54,11 +59,11 @@ function effectRow(effect, scale, options) {
 }
 
 // A metric without an estimate in a branch: the reason, not an empty row.
-function reasonRow(metric, branch, window, columns) {
-  return make("tr", {},
-    make("th", { scope: "row" }, metricTitle(metric)),
+function reasonRow({ metric, branch }, window, options) {
+  return make("tr", { class: options.isAgain ? "again" : null, "data-metric": metric.name },
+    metricHead(metric),
     make("td", { "data-label": "Branch" }, branch ? branchLabel(branch) : ""),
-    make("td", { colspan: columns - 2, class: "soft" }, "No result: ", whyMissing(metric.name, window)));
+    make("td", { colspan: options.columns - 2, class: "soft" }, "No result: ", whyMissing(metric.name, window)));
 }
 
 function metricsTable(caption, metrics, records, window, reference) {
@@ -69,9 +74,12 @@ function metricsTable(caption, metrics, records, window, reference) {
   const scale = forestScale(effects);
   const header = ["Metric", ...COLUMNS.map(([name]) => name), "p", ...(hasPower ? ["Detectable"] : [])];
   const isNumber = (index) => index > 2;
-  const rows = effects.map((effect) => effect.relative || effect.difference || effect.own
-    ? effectRow(effect, scale, { hasPower })
-    : reasonRow(effect.metric, effect.branch, window, header.length + 1));
+  const rows = effects.map((effect, index) => {
+    const isAgain = index > 0 && effects[index - 1].metric === effect.metric;
+    return effect.relative || effect.difference || effect.own
+      ? effectRow(effect, scale, { hasPower, isAgain })
+      : reasonRow(effect, window, { columns: header.length + 1, isAgain });
+  });
   return make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
     make("table", { class: "cards metrics" },
       make("caption", {}, caption),

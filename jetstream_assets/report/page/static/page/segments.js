@@ -8,7 +8,7 @@ async function showSegments(window, reference) {
   const records = await recordsOf(window.period);
   const { basis } = selected();
   const metrics = overview.metrics.filter((metric) => metric.statistic && metric.periods.includes(window.period));
-  const build = (some) => make("div", { class: "effect" },
+  const build = (some) => make("div", { class: "multiples effect" },
     some.map((metric) => segmentsTable(metric, records, window, { basis, reference })));
   const parts = inParts(metrics, MOST_SEGMENT_METRICS, build);
   place.replaceChildren(...(parts.length ? parts : [emptyNote("No metric is computed for this period.")]));
@@ -29,8 +29,8 @@ function segmentsTable(metric, records, window, { basis, reference }) {
         make("th", { scope: "col" }, "Segment"), make("th", { scope: "col" }, "Branch"),
         make("th", { scope: "col", class: "number" }, "Units"), make("th", { scope: "col", class: "number" }, "Relative"),
         make("th", { scope: "col", class: "forest" }, make("span", { class: "sr-only" }, "Relative difference"), forestAxis(scale)))),
-      make("tbody", {}, effects.map((effect) => make("tr", {},
-        make("th", { scope: "row" }, effect.label),
+      make("tbody", {}, effects.map((effect, index) => make("tr", { class: index && effects[index - 1].segment === effect.segment ? "again" : null },
+        make("th", { scope: "row" }, make("div", {}, effect.label)),
         make("td", { "data-label": "Branch" }, branchLabel(effect.branch)),
         make("td", { class: "number", "data-label": "Units" }, effect.own ? numberText(effect.own.units) : NOT_AVAILABLE),
         estimateCell("Relative", effect.relative),
