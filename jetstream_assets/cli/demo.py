@@ -61,8 +61,10 @@ def _generate(folder: Path) -> "Demo":
 def _say_where(settings: Settings) -> None:
     results = f"{sys.argv[0]} results --warehouse {settings.warehouse} --slug {DEMO_SLUG}"
     console.print("[bold]Where the results are[/bold]")
+    console.print(f"  pages            {settings.output}/pages/index.html", soft_wrap=True)
     console.print(
-        f"  JSON documents   {settings.output}/statistics, metadata, errors", soft_wrap=True
+        f"  JSON documents   {settings.output}/statistics, metadata, errors, overview",
+        soft_wrap=True,
     )
     console.print(
         f"  tables           {settings.warehouse}/jetstream/<table>/ (Parquet)", soft_wrap=True

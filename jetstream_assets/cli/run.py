@@ -47,7 +47,7 @@ def run(
     experiments: options.Experiments,
     warehouse: options.Warehouse,
     output: Annotated[
-        str, typer.Option(help="Folder, or gs://bucket/prefix, for the JSON documents.")
+        str, typer.Option(help="Folder, or gs://bucket/prefix, for the JSON documents and pages.")
     ],
     slug: options.Slugs = None,
     date: options.OnDate = None,
@@ -70,7 +70,7 @@ def run(
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the runs' log.")] = False,
 ) -> None:
-    """Analyse experiments: enrollments, metrics, statistics and JSON documents.
+    """Analyse experiments: enrollments, metrics, statistics, JSON documents and pages.
 
     Without --slug the experiments that a daily run would pick for the date are analysed.
     Exits with 0 when every asked cell has results or a stored reason, with 1 when one has neither,
@@ -120,8 +120,8 @@ def _including(settings: Settings, cells: "Sequence[Cell]") -> Settings:
 
 
 def _run(settings: Settings, cells: "Sequence[Cell]", *, verbose: bool) -> list[RunOutcome]:
-    # Plan, enrollments, daily aggregates, metrics, the shards, their storing, status, export.
-    steps = 7 + settings.shards
+    # Plan, enrollments, daily aggregates, metrics, the shards, their storing, status, export, page.
+    steps = 8 + settings.shards
     with _instance(settings) as instance, progress() as bar:
         total = steps * len({cell.slug for cell in cells})
         task = bar.add_task("starting", total=total)

@@ -16,8 +16,17 @@ from jetstream_assets.simulation.demo import DEMO_LAST_DATE, DEMO_SLUG
 from jetstream_assets.simulation.world import Measure
 from jetstream_assets.warehouse.duckdb_parquet import DuckDBParquetWarehouse
 from jetstream_assets_tests.cli.command import jetstream
+from jetstream_assets_tests.pages.checks import (
+    check_downloads,
+    check_numbers,
+    check_whole,
+    overview_of,
+    page_of,
+)
+from jetstream_assets_tests.pages.reader import Reader, open_reader
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.slow
@@ -104,3 +113,67 @@ def test_the_checks_find_the_troubles_that_were_planted_and_no_others(
     assert {verdict.check for verdict in verdicts if not verdict.passed} == failed
     # All but that of documents, which is not a matter of tables.
     assert len(verdicts) == len(Check) - 1
+
+
+@pytest.fixture
+def reader() -> Iterator[Reader]:
+    with open_reader() as reader:
+        yield reader
+
+
+@pytest.mark.browser
+def test_the_page_shows_every_number_of_the_documents(
+    demo: tuple[Path, str], reader: Reader
+) -> None:
+    output = demo[0] / "output"
+    told = overview_of(output, DEMO_SLUG)
+    check_whole(reader, output, DEMO_SLUG, "demo")
+    assert check_numbers(reader, output, told, ("overall", 1)) > 10
+    reader.select("basis", "exposures")
+    reader.select("segment", "germany")
+    reader.select("reference", "compact")
+    reader.select("window", "weekly.2")
+    shown = {"analysis_basis": "exposures", "segment": "germany", "reference": "compact"}
+    assert check_numbers(reader, output, told, ("weekly", 2), **shown) > 5
+    address = reader.page.url
+    reader.open(page_of(output, DEMO_SLUG), address.partition("#")[2])
+    assert check_numbers(reader, output, told, ("weekly", 2), **shown) > 5
+    check_downloads(reader, output, told)
+    assert reader.is_content()
+
+
+@pytest.mark.browser
+def test_the_page_of_all_leads_to_each(demo: tuple[Path, str], reader: Reader) -> None:
+    pages = demo[0] / "output/pages"
+    reader.page.goto((pages / "index.html").as_uri())
+    links = reader.page.locator("tbody a")
+    assert links.count() == 4
+    reader.page.get_by_label("Find").fill("compact")
+    assert links.locator("visible=true").all_inner_texts() == [DEMO_SLUG]
+    reader.page.get_by_label("Find").fill("")
+    reader.page.get_by_role("button", name="Experiment").click()
+    names = links.all_inner_texts()
+    assert names == sorted(names)
+    assert not reader.violations()
+    reader.page.get_by_role("link", name=DEMO_SLUG).click()
+    reader.page.wait_for_selector("body[data-drawn=yes]", state="attached")
+    assert "Can it be trusted?" in reader.text()
+    assert reader.is_content()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("slug", "sentence"),
+    [
+        ("reader-invitation-2026", "Do not read the effects: Sample ratio mismatch"),
+        ("quieter-updates-2026", "There are no results yet: Experiment"),
+        ("tab-previews-2026", "provisional"),
+    ],
+)
+def test_the_pages_of_the_other_experiments_say_what_is_wrong(
+    demo: tuple[Path, str], reader: Reader, slug: str, sentence: str
+) -> None:
+    reader.open(page_of(demo[0] / "output", slug))
+    assert sentence in reader.text()
+    assert not reader.violations()
+    assert reader.is_content()

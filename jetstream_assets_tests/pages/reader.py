@@ -107,7 +107,8 @@ class Reader:
             self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
             self.open(path)
             assert not self.is_too_wide(), f"{name} in {kind}"
-            assert self.violations() == [], f"{name} in {kind}"
+            violations = self.violations()
+            assert not violations, f"{name} in {kind}: {violations}"
             self.page.screenshot(path=PICTURES / f"{name}-{kind}.png", full_page=True)
         self.page.set_viewport_size({"width": _DESKTOP["width"], "height": _DESKTOP["height"]})
         self.page.emulate_media(color_scheme="light")

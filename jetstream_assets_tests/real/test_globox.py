@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from scipy import stats
 
+from jetstream_assets_tests.pages.checks import check_numbers, check_whole, overview_of
+from jetstream_assets_tests.pages.reader import open_reader
 from jetstream_assets_tests.real.globox import DEVICES, SLUG, Shop, make_shop
 
 if TYPE_CHECKING:
@@ -179,3 +181,19 @@ def test_the_other_documents_are_as_the_consumer_expects(place: Workplace) -> No
     metadata = place.metadata(SLUG)
     assert set(metadata.metrics) == {"spend", "orders", "converted"}
     assert metadata.metrics["spend"].friendly_name == "Spend"
+
+
+@pytest.mark.browser
+def test_the_page_shows_every_number_of_the_documents(place: Workplace) -> None:
+    told = overview_of(place.output, SLUG)
+    with open_reader() as reader:
+        check_whole(reader, place.output, SLUG, "globox")
+        assert check_numbers(reader, place.output, told, ("overall", 1)) == 3
+        reader.select("segment", "android")
+        reader.select("window", "weekly.1")
+        found = check_numbers(reader, place.output, told, ("weekly", 1), segment="android")
+        assert found == 3
+        reader.select("reference", "B")
+        of = {"segment": "android", "reference": "B"}
+        assert check_numbers(reader, place.output, told, ("weekly", 1), **of) == 3
+        assert reader.is_content()

@@ -11,7 +11,8 @@ function save(name, parts, type) {
   document.body.append(link);
   link.click();
   link.remove();
-  URL.revokeObjectURL(link.href);
+  // The browser reads the address after this; a minute later nobody needs it any more.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
 // A program for tables would run a text that starts like a formula.
@@ -19,9 +20,9 @@ function harmless(value) {
   return typeof value === "string" && /^[=+\-@\t\r]/.test(value) && Number.isNaN(Number(value)) ? `'${value}` : value;
 }
 
-async function csvOf(periods) {
+async function csvOf(kinds) {
   const rows = [];
-  for (const period of periods) {
+  for (const period of kinds) {
     for (const record of await recordsOf(period)) {
       rows.push(Object.fromEntries(FIELDS.map((name) =>
         [name, name === "period" ? period : harmless(record[name] ?? "")])));
@@ -30,16 +31,18 @@ async function csvOf(periods) {
   return Charts.csvFormat(rows, FIELDS);
 }
 
+async function download(kind, name) {
+  if (kind === "csv") {
+    const embedded = periods().filter((period) => isEmbedded(`statistics_${period}`));
+    save(`statistics_${overview.normalized_slug}.csv`, [await csvOf(embedded)], "text/csv");
+  } else {
+    save(name, [await bytesOf(kind)], "application/json");
+  }
+}
+
 function connectDownloads() {
   for (const button of document.querySelectorAll("button[data-download]")) {
-    button.addEventListener("click", async () => {
-      const kind = button.dataset.download;
-      if (kind === "csv") {
-        const periods = periods().filter((period) => isEmbedded(`statistics_${period}`));
-        save(`statistics_${overview.normalized_slug}.csv`, [await csvOf(periods)], "text/csv");
-      } else {
-        save(button.dataset.name, [await bytesOf(kind)], "application/json");
-      }
-    });
+    const { download: kind, name } = button.dataset;
+    button.addEventListener("click", () => download(kind, name).catch(tellProblem));
   }
 }

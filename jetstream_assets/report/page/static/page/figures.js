@@ -7,6 +7,8 @@ function figure(caption, options, table, width = 340) {
     style: { background: "transparent", fontSize: "11px", fontFamily: "inherit" },
     ...options,
   });
+  // The picture as a whole has a name; its lines and axes have none that says more.
+  for (const part of chart.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label");
   chart.setAttribute("role", "img");
   chart.setAttribute("aria-label", caption);
   return make("figure", {}, make("figcaption", {}, caption), chart, table ? onDemand("As a table", table) : null);
