@@ -90,5 +90,6 @@ def _conclusion(
         return None
     ratio = next((verdict for verdict in checks if verdict.check is Check.SAMPLE_RATIO), None)
     is_off = ratio is not None and ratio.is_judged and not ratio.passed
-    obstacle = reason.message if reason else ratio.message if is_off and ratio else ""
-    return decide(plan.configuration, Evidence(statistics, as_of, obstacle))
+    obstacle = ratio.message if is_off and ratio else ""
+    not_analysed = reason.message if reason else ""
+    return decide(plan.configuration, Evidence(statistics, as_of, obstacle, not_analysed))

@@ -39,11 +39,13 @@ class Evidence:
         data_through: The newest date whose data they know.
         obstacle: Why nothing may be concluded from them, whatever they say; empty where nothing
             stands in the way.
+        not_analysed: Why there are no results to conclude from; empty where there are.
     """
 
     statistics: pa.Table
     data_through: date
     obstacle: str = ""
+    not_analysed: str = ""
 
 
 def decide(configuration: AnalysisConfiguration, evidence: Evidence) -> ExperimentConclusion:
@@ -61,22 +63,26 @@ def decide(configuration: AnalysisConfiguration, evidence: Evidence) -> Experime
         raise ValueError(f"no decision is declared for {experiment.slug!r}")
     reference, told = experiment.reference_branch, rule_text(rule, experiment)
     branches = [branch.slug for branch in experiment.branches]
+    others = [slug for slug in branches if slug != reference]
+    if evidence.not_analysed:
+        return _all(others, Conclusion.INCONCLUSIVE, evidence.not_analysed, told)
     if evidence.obstacle:
-        concluded = [
-            BranchConclusion(slug, Conclusion.INVALID, evidence.obstacle)
-            for slug in branches
-            if slug != reference
-        ]
-        return ExperimentConclusion(Conclusion.INVALID, evidence.obstacle, told, tuple(concluded))
+        return _all(others, Conclusion.INVALID, evidence.obstacle, told)
     if reference not in branches or len(branches) == 1:
         text = "There is no branch to compare with a reference branch."
         return ExperimentConclusion(Conclusion.INCONCLUSIVE, text, told)
     rows = deciding_rows(configuration, rule, evidence.statistics)
     wait = days_until_decidable(rule, experiment, evidence.data_through, has_window=rows.is_there)
-    found = [
-        _branch(configuration, rule, rows, wait, slug) for slug in branches if slug != reference
-    ]
+    found = [_branch(configuration, rule, rows, wait, slug) for slug in others]
     return _experiment(found, told)
+
+
+def _all(
+    branches: Sequence[str], conclusion: Conclusion, text: str, rule: str
+) -> ExperimentConclusion:
+    """The same of every branch, without a look at the results."""
+    concluded = tuple(BranchConclusion(slug, conclusion, text) for slug in branches)
+    return ExperimentConclusion(conclusion, text, rule, concluded)
 
 
 def rule_text(rule: DecisionRule, experiment: Experiment) -> str:

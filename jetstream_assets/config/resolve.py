@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jetstream_assets.config import snippets
+from jetstream_assets.config.decision import resolve_decision
 from jetstream_assets.config.document import Document
 from jetstream_assets.config.effective import (
     Settings,
@@ -62,6 +63,7 @@ def resolve(
     scope = _scope(experiment, analysis, outcomes, repository)
     resolver = MetricResolver(scope)
     periods = resolve_periods(resolver)
+    metrics = {name: found.metric for name, found in sorted(resolver.resolved.items())}
     said = settings.value
     default_type = platform_of(experiment.app_name).enrollments_query_type
     configuration = AnalysisConfiguration(
@@ -75,7 +77,7 @@ def resolve(
         sample_size=said.sample_size,
         several_branches=said.several_branches,
         segments=_segments(scope, settings, record),
-        metrics=tuple(found.metric for _, found in sorted(resolver.resolved.items())),
+        metrics=tuple(metrics.values()),
         periods=periods,
         outcomes=tuple(_outcome(slug, found, repository) for slug, found in outcomes),
         dataset_id=said.dataset_id,
@@ -83,6 +85,7 @@ def resolve(
         skip=said.skip,
         multiple_comparisons=resolve_multiple_comparisons(settings, periods),
         power=resolve_power(settings),
+        decision=resolve_decision(settings, periods, metrics),
         overrides=overrides(record, experiment),
         commit=repository.commit,
     )

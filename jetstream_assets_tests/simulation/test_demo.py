@@ -37,6 +37,7 @@ def test_the_demo_is_a_warehouse_a_configuration_and_experiments(demo: Demo) -> 
         "definitions/firefox_desktop.toml",
         "definitions/functions.toml",
         "jetstream/compact-toolbar-2026.toml",
+        "jetstream/tab-previews-2026.toml",
         "jetstream/defaults/firefox_desktop.toml",
         "jetstream/outcomes/firefox_desktop/search_ads.toml",
         "jetstream/reader-invitation-2026.toml",

@@ -4,16 +4,17 @@ Belongs here: ``[experiment]`` and ``[parameters]``. Does not: how they are merg
 Experimenter's record (`config.effective`).
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
 from jetstream_assets.config.schema.base import Day, Names, Table, lower_keys
 from jetstream_assets.config.wording import one_of
 from jetstream_assets.experiments.configuration import EnrollmentsQueryType, SeveralBranches
+from jetstream_assets.experiments.decision import DEFAULT_MINIMUM_DAYS
 from jetstream_assets.experiments.experiment import AnalysisUnit
 from jetstream_assets.experiments.hypotheses import Correction
-from jetstream_assets.experiments.metrics import WindowBound
+from jetstream_assets.experiments.metrics import AnalysisBasis, WindowBound
 
 
 def _as_bound(value: object) -> object:
@@ -61,6 +62,20 @@ class PowerTable(Table):
     power: Annotated[float, Field(gt=0, lt=1)] = 0.8
 
 
+Margin = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
+DecidingPeriod = Literal["daily", "weekly", "28_day", "overall"]
+
+
+class DecisionTable(Table):
+    """``[experiment.decision]``; margins of guardrails are relative, .02 is 2 %."""
+
+    goals: Annotated[Names, Field(min_length=1)]
+    guardrails: dict[str, Margin] = Field(default_factory=dict)
+    minimum_days: Annotated[int, Field(ge=1)] = DEFAULT_MINIMUM_DAYS
+    period: DecidingPeriod = "overall"
+    analysis_basis: Annotated[AnalysisBasis, Field(strict=False)] = AnalysisBasis.ENROLLMENTS
+
+
 class ExperimentTable(Table):
     """``[experiment]``; a key that is absent leaves what Experimenter or a lower layer says."""
 
@@ -81,6 +96,7 @@ class ExperimentTable(Table):
     several_branches: Annotated[SeveralBranches, Field(strict=False)] = SeveralBranches.EXCLUDE
     multiple_comparisons: MultipleComparisonsTable | None = None
     power: PowerTable | None = None
+    decision: DecisionTable | None = None
 
 
 class ParameterTable(Table):

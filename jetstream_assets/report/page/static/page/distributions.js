@@ -34,9 +34,9 @@ function decilesChart(metric, records) {
   const bounded = points.filter((one) => one.lower !== undefined && one.upper !== undefined);
   const colour = (one) => colourOf(one.branch);
   const table = () => plainTable(told, ["Decile", "Branch", "Difference"],
-    points.map((one) => [decileText(one.decile), one.branch, bothTexts(one)]));
+    points.map((one) => [shareText(one.decile), one.branch, bothTexts(one)]));
   const chart = figure(told, {
-    x: { label: "decile", ticks: points.map((one) => one.decile), tickFormat: decileText, labelArrow: "none" },
+    x: { label: "decile", ticks: points.map((one) => one.decile), tickFormat: shareText, labelArrow: "none" },
     y: { label: null, grid: true, ticks: 5, tickFormat: (value) => numberText(value) },
     marks: [
       Charts.areaY(bounded, { x: "decile", y1: "lower", y2: "upper", z: "branch", fill: colour, fillOpacity: 0.22 }),
@@ -47,10 +47,6 @@ function decilesChart(metric, records) {
   }, table);
   chart.classList.add("effect");
   return chart;
-}
-
-function decileText(decile) {
-  return `${Math.round(decile * 100)}%`;
 }
 
 function curvesChart(metric, statistic, records) {

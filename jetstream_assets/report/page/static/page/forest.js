@@ -1,6 +1,6 @@
 // Intervals on one axis. Belongs here: the axis of a group of rows, a row's interval, its words.
 
-const FOREST = { width: 240, height: 30, edge: 10 };
+const FOREST = { width: 200, height: 30, edge: 10 };
 // An interval that is wider than this many of the group's middle one ends in an arrow.
 const WIDEST = 5;
 
@@ -74,8 +74,18 @@ function effectWords(effect) {
   tell("not adjusted", effect.unadjusted);
   tell("always valid", effect.sequential);
   if (effect.metric.margin) words.push(["margin", percentText(effect.metric.margin)]);
-  if (effect.daysNeeded) words.push(["more days of enrollment to find the effect", numberText(effect.daysNeeded.point)]);
+  if (effect.daysNeeded) {
+    const sought = percentText(Number(effect.daysNeeded.parameter));
+    words.push([`more days of enrollment to find ${sought}`, numberText(effect.daysNeeded.point)]);
+  }
   return words;
+}
+
+// Beside its picture in the window: a table that scrolls would cut it off.
+function placeTip(tip, picture) {
+  const { right, bottom } = picture.getBoundingClientRect();
+  tip.style.right = `${Math.max(document.documentElement.clientWidth - right, 8)}px`;
+  tip.style.top = `${bottom + 4}px`;
 }
 
 // The cell of a table with an interval, its words shown on hover and focus.
@@ -89,6 +99,7 @@ function forestCell(scale, effect, colour) {
   }, gridLines(scale, FOREST.height), marginLine(scale, effect.metric), whisker(scale, effect.relative, colour));
   const tip = make("div", { class: "tip", "aria-hidden": "true" },
     make("dl", {}, words.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])));
+  for (const event of ["pointerenter", "focus"]) picture.addEventListener(event, () => placeTip(tip, picture));
   const axis = make("div", { class: "own-axis", "aria-hidden": "true" }, forestAxis(scale));
   return make("td", { class: "forest" }, picture, axis, tip);
 }

@@ -27,6 +27,11 @@ function percentText(value) {
   return estimateText({ point: value, comparison: RELATIVE }).point;
 }
 
+// A share in whole percent: a decile, a power.
+function shareText(share) {
+  return `${Math.round(share * 100)}%`;
+}
+
 function probabilityText(value) {
   if (value === undefined || value === null) return NOT_AVAILABLE;
   return value < 0.0001 ? "< 0.0001" : halfEven(value, 4);

@@ -1,8 +1,8 @@
 // Tables of effects: goal metrics, guardrails, others. A row for each metric and branch.
 
 const COLUMNS = [
-  ["Branch", ""], ["Direction", ""], ["Units", "number"], ["Reference", "number"], ["Branch value", "number"],
-  ["Difference", "number"], ["Relative", "number"],
+  ["Branch", null], ["Direction", null], ["Reference → branch", "number"], ["Difference", "number"],
+  ["Relative", "number"], ["p", "number"],
 ];
 const MOST_AT_ONCE = 30;
 
@@ -12,11 +12,19 @@ function metricTitle(metric) {
     metric.bigger_is_better ? null : make("small", {}, "less is better")];
 }
 
+function pointText(record) {
+  return record ? estimateText(record).point : NOT_AVAILABLE;
+}
+
+function unitsNote(record) {
+  return make("small", { class: "units" }, `${record ? numberText(record.units) : NOT_AVAILABLE} units`);
+}
+
 function estimateCell(label, record) {
   if (!record) return make("td", { class: "number", "data-label": label }, NOT_AVAILABLE);
   const { point, interval } = estimateText(record);
   return make("td", { class: "number", "data-label": label }, make("span", {}, point, " ",
-    interval && label !== "Reference" && label !== "Branch value" ? make("span", { class: "interval" }, interval) : null));
+    interval ? make("span", { class: "interval" }, interval) : null));
 }
 
 function pValueCell(effect) {
@@ -24,7 +32,7 @@ function pValueCell(effect) {
   const isAdjusted = record && record.p_value_adjusted !== undefined;
   const text = probabilityText(record && (isAdjusted ? record.p_value_adjusted : record.p_value));
   return make("td", { class: "number", "data-label": "p" }, make("span", {}, text,
-    isAdjusted ? make("span", { class: "interval" }, "adjusted; ", probabilityText(record.p_value), " alone") : null));
+    isAdjusted ? make("span", { class: "interval" }, " adj., was ", probabilityText(record.p_value)) : null));
 }
 
 // The effect that would be found with the declared power, at the present size.
@@ -33,7 +41,7 @@ function powerCell(effect) {
   return make("td", { class: "number", "data-label": "Detectable" }, make("span", {},
     record ? percentText(record.point) : NOT_AVAILABLE,
     record && record.parameter !== undefined
-      ? make("span", { class: "interval" }, "power ", numberText(Number(record.parameter))) : null));
+      ? make("span", { class: "interval" }, " power ", shareText(Number(record.parameter))) : null));
 }
 
 // The metric of a row; seen only in the first of its rows, where rows stand under each other.
@@ -46,11 +54,9 @@ function effectRow(effect, scale, options) {
   const mark = { better: "is-better", worse: "is-worse" }[toward] ?? "soft";
   return make("tr", { class: options.isAgain ? "effect again" : "effect", "data-metric": effect.metric.name },
     metricHead(effect.metric),
-    make("td", { "data-label": "Branch" }, branchLabel(effect.branch)),
+    make("td", { "data-label": "Branch" }, make("div", {}, branchLabel(effect.branch), unitsNote(effect.own))),
     make("td", { "data-label": "Direction", class: `direction ${mark}` }, toward),
-    make("td", { class: "number", "data-label": "Units" }, effect.own ? numberText(effect.own.units) : NOT_AVAILABLE),
-    estimateCell("Reference", effect.other),
-    estimateCell("Branch value", effect.own),
+    make("td", { class: "number", "data-label": "Reference → branch" }, `${pointText(effect.other)} → ${pointText(effect.own)}`),
     estimateCell("Difference", effect.difference),
     estimateCell("Relative", effect.relative),
     pValueCell(effect),
@@ -72,19 +78,18 @@ function metricsTable(caption, metrics, records, window, reference) {
     (branches.length ? branches : [null]).map((branch) => effectOf(records, metric, branch, reference)));
   const hasPower = effects.some((effect) => effect.detectable);
   const scale = forestScale(effects);
-  const header = ["Metric", ...COLUMNS.map(([name]) => name), "p", ...(hasPower ? ["Detectable"] : [])];
-  const isNumber = (index) => index > 2;
+  const columns = [["Metric", null], ...COLUMNS, ...(hasPower ? [["Detectable", "number"]] : [])];
   const rows = effects.map((effect, index) => {
     const isAgain = index > 0 && effects[index - 1].metric === effect.metric;
     return effect.relative || effect.difference || effect.own
       ? effectRow(effect, scale, { hasPower, isAgain })
-      : reasonRow(effect, window, { columns: header.length + 1, isAgain });
+      : reasonRow(effect, window, { columns: columns.length + 1, isAgain });
   });
   return make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
     make("table", { class: "cards metrics" },
       make("caption", {}, caption),
       make("thead", {}, make("tr", {},
-        header.map((name, index) => make("th", { scope: "col", class: isNumber(index) ? "number" : null }, name)),
+        columns.map(([name, kind]) => make("th", { scope: "col", class: kind }, name)),
         make("th", { scope: "col", class: "forest" }, make("span", { class: "sr-only" }, "Relative difference"), forestAxis(scale)))),
       make("tbody", {}, rows)));
 }

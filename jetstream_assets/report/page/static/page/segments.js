@@ -27,12 +27,11 @@ function segmentsTable(metric, records, window, { basis, reference }) {
       make("caption", {}, make("strong", {}, told), `: ${windowName(window)}, basis ${basis}, against ${reference}`),
       make("thead", {}, make("tr", {},
         make("th", { scope: "col" }, "Segment"), make("th", { scope: "col" }, "Branch"),
-        make("th", { scope: "col", class: "number" }, "Units"), make("th", { scope: "col", class: "number" }, "Relative"),
+        make("th", { scope: "col", class: "number" }, "Relative"),
         make("th", { scope: "col", class: "forest" }, make("span", { class: "sr-only" }, "Relative difference"), forestAxis(scale)))),
       make("tbody", {}, effects.map((effect, index) => make("tr", { class: index && effects[index - 1].segment === effect.segment ? "again" : null },
         make("th", { scope: "row" }, make("div", {}, effect.label)),
-        make("td", { "data-label": "Branch" }, branchLabel(effect.branch)),
-        make("td", { class: "number", "data-label": "Units" }, effect.own ? numberText(effect.own.units) : NOT_AVAILABLE),
+        make("td", { "data-label": "Branch" }, make("div", {}, branchLabel(effect.branch), unitsNote(effect.own))),
         estimateCell("Relative", effect.relative),
         forestCell(scale, effect, colourOf(effect.branch)))))));
 }
