@@ -40,6 +40,7 @@ from jetstream_assets.orchestration.documents import documents_of
 from jetstream_assets.orchestration.metadata import (
     Metadata,
     aggregates_metadata,
+    pages_metadata,
     plan_metadata,
     published_metadata,
     stage_metadata,
@@ -312,8 +313,8 @@ def _results_page(partitions: PartitionsDefinition[str]) -> AssetsDefinition:
         for slug, group in groupby(plans, key=lambda plan: plan.slug):
             of_experiment = list(group)
             is_public = is_published(of_experiment[-1])
-            published = publish_page(slug, store) if is_public else ()
+            pages = publish_page(slug, store) if is_public else None
             for plan in of_experiment:
-                note(context, Cell(slug, plan.date), published_metadata(published))
+                note(context, Cell(slug, plan.date), pages_metadata(pages))
 
     return results_page

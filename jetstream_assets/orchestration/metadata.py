@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jetstream_assets.analysis.stage import StageResult
     from jetstream_assets.analysis.stored_results import ResultStatus
     from jetstream_assets.experiments.plan import AnalysisPlan
+    from jetstream_assets.report.page.publishing import PublishedPages
     from jetstream_assets.report.store import Published
 
 Metadata = dict[str, MetadataValue[Any] | str]
@@ -153,6 +154,23 @@ def published_metadata(published: "Sequence[Published]") -> Metadata:
         "documents": MetadataValue.md(published_markdown(published)),
         "place": MetadataValue.text(", ".join(sorted(places))),
     }
+
+
+def pages_metadata(pages: "PublishedPages | None") -> Metadata:
+    """What the results say at a glance, and where their pages are."""
+    if pages is None:
+        return {"note": "No page: the experiment is private, or nothing of it is exported."}
+    return {
+        "results": MetadataValue.md(pages.summary),
+        "page": _place(pages.page.location),
+        "all experiments": _place(pages.index.location),
+    }
+
+
+def _place(location: str) -> MetadataValue[Any]:
+    """What a person clicks: an address of the web, or a path of this machine."""
+    is_address = location.startswith(("http://", "https://"))
+    return MetadataValue.url(location) if is_address else MetadataValue.path(location)
 
 
 def _asked_metadata(asked: "Sequence[Asked]") -> Metadata:

@@ -58,6 +58,11 @@ def test_a_cell_is_materialized_from_plan_to_export(
     assert statistics["rows"] == len(laboratory.rows("statistics"))
     assert {"queries", "seconds", "bytes_read", "rows_ok"} <= statistics.keys()
     assert "SELECT" in str(statistics["sql"])
+    shown = _metadata(instance, "results_page", FIRST_WEEK)
+    assert str(shown["page"]).endswith("output/pages/small_experiment.html")
+    assert "weekly 1, against control" in str(shown["results"])
+    assert "| searches | other | treatment |" in str(shown["results"])
+    assert "](data:image/svg+xml;base64," in str(shown["results"])
     assert (laboratory.root / "output/statistics/statistics_small_experiment_weekly.json").exists()
     for asset in ASSETS:
         assert _metadata(instance, asset, FIRST_WEEK)

@@ -12,6 +12,8 @@ from jetstream_assets.experiments.configuration import AnalysisConfiguration
 from jetstream_assets.experiments.windows import Period
 from jetstream_assets.simulation.world import Measure
 from jetstream_assets.statistics.registry import REGISTRY
+from jetstream_assets_tests.pages.checks import check_numbers, check_whole, overview_of
+from jetstream_assets_tests.pages.reader import open_reader
 from jetstream_assets_tests.real.desktop import EXPERIMENT, SEGMENTS, make_desktop
 
 if TYPE_CHECKING:
@@ -219,3 +221,16 @@ def test_the_other_documents_are_as_the_consumer_expects(
     assert metadata.external_config is None
     listed = {s.metric for period in LISTED for s in configuration.summaries(period)}
     assert listed <= set(metadata.metrics)
+
+
+@pytest.mark.browser
+def test_the_page_of_all_defaults_is_small_enough_and_complete(desktop: Desktop) -> None:
+    output = desktop.place.output
+    told = overview_of(output, EXPERIMENT.slug)
+    with open_reader() as reader:
+        check_whole(reader, output, EXPERIMENT.slug, "desktop")
+        assert check_numbers(reader, output, told, ("overall", 1)) > 10
+        embedded = reader.page.locator("script[data-document]").evaluate_all(
+            "documents => documents.map(one => one.dataset.document)"
+        )
+        assert {*told.documents, "overview"} == set(embedded)

@@ -46,12 +46,15 @@ def take_pictures(browser: Browser, cell: Cell, folder: Path) -> list[Path]:
     take("statistics")
     browser.show_partitions("statistics", cell.date - _DAYS_BEFORE, cell.date + _DAYS_AFTER)
     take("partitions")
-    for asset in ("analysis_plan", "enrollments", "metrics", "statistics", "statistics_export"):
+    for asset in ("analysis_plan", "enrollments", "metrics", "statistics", "results_page"):
         browser.show_cell(asset, cell)
         take(f"cell-{asset}")
     browser.show_cell("statistics", cell)
     browser.open_markdown("results")
     take("cell-statistics-results")
+    browser.show_cell("results_page", cell)
+    browser.open_markdown("results")
+    take("cell-results_page-results")
     return taken
 
 

@@ -154,6 +154,16 @@ def test_results_and_documents_are_shown(browser: Browser, clicked: Run) -> None
     )
 
 
+def test_the_page_and_what_it_says_at_a_glance_are_shown(browser: Browser, clicked: Run) -> None:
+    assert clicked.status == "SUCCESS"
+    browser.show_cell("results_page", CLICKED)
+    assert "pages/small_experiment.html" in browser.text()
+    browser.open_markdown("results")
+    assert "relative difference" in browser.text()
+    picture = browser.page.locator("img[src^='data:image/svg+xml']")
+    assert picture.evaluate("image => image.naturalWidth") > 0
+
+
 def test_a_backfill_of_several_dates_is_one_run(
     endpoint: Endpoint, browser: Browser, backfilled: Run
 ) -> None:
@@ -189,7 +199,7 @@ def test_pictures_are_written_and_nothing_is_asked_of_the_network(
 ) -> None:
     assert backfilled.status == "SUCCESS"
     pictures = take_pictures(browser, CLICKED, tmp_path)
-    assert len(pictures) == len(set(pictures)) == 9
+    assert len(pictures) == len(set(pictures)) == 10
     for picture in pictures:
         assert picture.read_bytes().startswith(PNG)
     assert browser.strangers == []

@@ -6,22 +6,32 @@ Does not: HTML (`rendering`, `index`), places of documents (`report.store`).
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from jetstream_assets.experiments.experiment import normalized
+from jetstream_assets.report.essentials import (
+    deciding_window,
+    essentials,
+    essentials_markdown,
+)
+from jetstream_assets.report.forest_picture import forest_markdown
 from jetstream_assets.report.json_text import object_bytes
 from jetstream_assets.report.overview import overview_name
 from jetstream_assets.report.overview_schema import Overview
 from jetstream_assets.report.page.embedding import OVERVIEW
 from jetstream_assets.report.page.index import IndexEntry, index_entry, render_index
 from jetstream_assets.report.page.rendering import render_page
+from jetstream_assets.report.store import Published
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
-    from jetstream_assets.report.store import DocumentStore, Published
+    from jetstream_assets.report.store import DocumentStore
 
 HTML_TYPE = "text/html; charset=utf-8"
 PAGES = "pages"
@@ -36,19 +46,33 @@ def page_name(slug: str) -> str:
     return f"{PAGES}/{normalized(slug)}.html"
 
 
-def publish_page(slug: str, store: DocumentStore) -> tuple[Published, ...]:
+@dataclass(frozen=True)
+class PublishedPages:
+    """What became of an experiment's page and that of all, and what the first one says at a glance.
+
+    Args:
+        page: The experiment's.
+        index: That of all experiments.
+        summary: Markdown of the verdict and the decisive metrics, with a picture of the intervals.
+    """
+
+    page: Published
+    index: Published
+    summary: str
+
+
+def publish_page(slug: str, store: DocumentStore) -> PublishedPages | None:
     """Publish the page of an experiment and that of all from the documents that are there.
 
     Returns:
-        What became of both pages, that of the experiment first; nothing where the experiment has no
-        overview, as a private one.
+        Both pages; None where the experiment has no overview, as a private one.
 
     Raises:
         DocumentStoreError: The place of the documents is in trouble.
     """
     body = store.read(overview_name(slug))
     if body is None:
-        return ()
+        return None
     overview = Overview.model_validate_json(body)
     found = {kind: store.read(name) for kind, name in overview.documents.items()}
     documents = {OVERVIEW: body, **{kind: text for kind, text in found.items() if text is not None}}
@@ -57,7 +81,14 @@ def publish_page(slug: str, store: DocumentStore) -> tuple[Published, ...]:
     published = store.publish(page_name(slug), page, as_of, HTML_TYPE)
     entry = object_bytes(index_entry(overview).model_dump(mode="json"))
     store.publish(f"{_ENTRIES}/{normalized(slug)}.json", entry, as_of)
-    return published, _publish_index(store, as_of)
+    return PublishedPages(published, _publish_index(store, as_of), _summary(overview, documents))
+
+
+def _summary(overview: Overview, documents: Mapping[str, bytes]) -> str:
+    window = deciding_window(overview)
+    body = documents.get(f"statistics_{window.period}", b"[]") if window else b"[]"
+    found = essentials(overview, json.loads(body))
+    return f"{essentials_markdown(overview, found)}\n{forest_markdown(found)}"
 
 
 def _publish_index(store: DocumentStore, as_of: date) -> Published:
