@@ -21,7 +21,7 @@ from dagster import DagsterInstance, build_schedule_context
 from jetstream_assets.analysis.daily_aggregates import compute_daily_aggregates
 from jetstream_assets.analysis.enrollments import compute_enrollments
 from jetstream_assets.analysis.metrics import compute_metrics
-from jetstream_assets.analysis.options import AnalysisOptions
+from jetstream_assets.analysis.options import DEFAULT_OPTIONS, AnalysisOptions
 from jetstream_assets.analysis.refusals import store_refusal
 from jetstream_assets.analysis.result_status import compute_result_status
 from jetstream_assets.analysis.statistics import Shard, shard_statistics, store_statistics
@@ -71,7 +71,7 @@ def work(inputs: Inputs) -> int:
     store_statistics(plan, tables, parts)
     compute_result_status(plan, tables, "")
     store = FolderDocumentStore(Path(settings.output))
-    publish(documents_of(plan, tables, datetime.now(UTC), None, Limits()), store)
+    publish(documents_of(plan, tables, datetime.now(UTC), None, Limits(), DEFAULT_OPTIONS), store)
     return 1
 
 

@@ -1,8 +1,8 @@
 """What is told of an experiment beside its statistics: the decision, trust, gaps, costs, SQL.
 
 Belongs here: asking each question of the right cell. Does not: the questions themselves
-(`decision`, `checks`, `units_by_day`, `missing_results`, `query_costs`, `metric_statements`), the
-document (`report.overview`).
+(`decision`, `checks`, `late_data`, `units_by_day`, `missing_results`, `query_costs`,
+`metric_statements`), the document (`report.overview`).
 
 Checks are judged again rather than remembered: they are aggregates over what is stored, and what is
 stored may be newer than what a step has judged.
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from jetstream_assets.analysis.checks import judge
 from jetstream_assets.analysis.decision import Evidence, decide
+from jetstream_assets.analysis.late_data import late_data
 from jetstream_assets.analysis.metric_statements import metric_statements
 from jetstream_assets.analysis.missing_results import missing_results
 from jetstream_assets.analysis.newest_cell import newest_cell
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from jetstream_assets.analysis.options import AnalysisOptions
     from jetstream_assets.experiments.checks import Limits, Verdict
     from jetstream_assets.experiments.decision import ExperimentConclusion
     from jetstream_assets.experiments.failures import Refusal
@@ -42,7 +44,12 @@ _LONGEST_STATEMENT = 8_000
 
 
 def appraise(
-    plan: AnalysisPlan, warehouse: Warehouse, statistics: pa.Table, as_of: date, limits: Limits
+    plan: AnalysisPlan,
+    warehouse: Warehouse,
+    statistics: pa.Table,
+    as_of: date,
+    limits: Limits,
+    options: AnalysisOptions,
 ) -> Appraisal:
     """What is known of a plan's experiment from all of its cells.
 
@@ -52,6 +59,7 @@ def appraise(
         statistics: The experiment's rows that are its results today: `STATISTICS_SCHEMA`.
         as_of: The newest date whose data the results know.
         limits: What checks allow.
+        options: How the results were computed.
     """
     newest = newest_cell(plan, warehouse)
     checks = tuple(_checks(newest, warehouse, limits)) if newest.windows else ()
@@ -61,6 +69,7 @@ def appraise(
         conclusion=_conclusion(plan, statistics, as_of, checks, reason),
         refusal=reason,
         checks=checks,
+        late_data=late_data(newest, warehouse, options) if newest.windows else None,
         units=units_by_day(newest, warehouse) if newest.windows else None,
         missing=missing_results(plan, warehouse),
         runs=stored_runs(warehouse, plan.slug, dataset, _MOST_RUNS),

@@ -88,6 +88,8 @@ class Appraisal:
         refusal: Why the experiment is not analysed; None where it is, or has ended with results.
         checks: What the checks say of the newest cell that has something due; empty when no cell
             has.
+        late_data: Sentences on days of sources that changed after they were read, and that results
+            do not follow; None where no cell has anything due.
         units: Who enrolled and was exposed; None when that is not stored.
         missing: What has no result, and why.
         runs: What ran, the newest first.
@@ -97,6 +99,7 @@ class Appraisal:
     conclusion: ExperimentConclusion | None = None
     refusal: Refusal | None = None
     checks: tuple[Verdict, ...] = ()
+    late_data: tuple[str, ...] | None = None
     units: Units | None = None
     missing: tuple[MissingResults, ...] = ()
     runs: tuple[RunCost, ...] = ()

@@ -268,6 +268,7 @@ def _statistics_export(partitions: PartitionsDefinition[str]) -> AssetsDefinitio
         plans: Plans,
         warehouse: WarehouseResource,
         documents: DocumentsResource,
+        options: OptionsResource,
         quality: ChecksResource,
     ) -> Checked:
         """Statistics, metadata, errors and the overview of an experiment as JSON documents."""
@@ -276,6 +277,7 @@ def _statistics_export(partitions: PartitionsDefinition[str]) -> AssetsDefinitio
         from jetstream_assets.report.publish import publish  # noqa: PLC0415
 
         tables, store, started = warehouse.open(), documents.open(), datetime.now(UTC)
+        told = options.open()
         judged: list[Judged] = []
         blocked: list[str] = []
         with paid(context, "statistics_export", plans, tables):
@@ -285,7 +287,7 @@ def _statistics_export(partitions: PartitionsDefinition[str]) -> AssetsDefinitio
                 of_experiment = list(group)
                 last, url = of_experiment[-1], documents.configuration_url
                 with about(last):
-                    ready = documents_of(last, tables, started, url, quality.limits())
+                    ready = documents_of(last, tables, started, url, quality.limits(), told)
                     reasons = reasons_to_block(of_experiment, tables, ready, quality)
                 if reasons:
                     blocked += reasons

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from jetstream_assets.analysis.options import AnalysisOptions
     from jetstream_assets.experiments.checks import Limits
     from jetstream_assets.experiments.plan import AnalysisPlan
     from jetstream_assets.report.store import Document
@@ -21,6 +22,7 @@ def documents_of(
     started: "datetime",
     repository_url: str | None,
     limits: "Limits",
+    options: "AnalysisOptions",
 ) -> "tuple[Document, ...]":
     """Every document of a plan's experiment, the overview last; none of a private one."""
     from jetstream_assets.analysis.appraisal import appraise  # noqa: PLC0415
@@ -35,7 +37,7 @@ def documents_of(
         return ()
     stored = stored_rows(plan, tables)
     documents = results_documents(plan, stored, started, repository_url)
-    appraisal = appraise(plan, tables, stored.statistics, stored.as_of, limits)
+    appraisal = appraise(plan, tables, stored.statistics, stored.as_of, limits, options)
     folder = f"{repository_url.rstrip('/')}/jetstream" if repository_url else None
     names = tuple(document.name for document in documents)
     known = Known(plan, stored.statistics, appraisal, stored.as_of, names, folder)

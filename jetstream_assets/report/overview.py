@@ -115,7 +115,7 @@ def overview(known: Known) -> Overview:
         windows=list(_windows(known.statistics)),
         verdict=verdict_record(configuration, told.conclusion),
         facts=facts(configuration, known.statistics, told, known.as_of),
-        trust=list(trust_records(told.checks, told.missing)),
+        trust=list(trust_records(told)),
         exposure=_exposure(experiment, told.units) if experiment and told.units else None,
         missing=missing_records(told.missing, set(known.statistics["period"].to_pylist())),
         runs=[RunRecord(**asdict(run)) for run in told.runs],

@@ -15,7 +15,7 @@ from jetstream_assets.report.overview_schema import State, TrustRecord
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from jetstream_assets.experiments.appraisal import MissingResults
+    from jetstream_assets.experiments.appraisal import Appraisal, MissingResults
     from jetstream_assets.experiments.checks import Verdict
 
 _MOST_ROWS = 50
@@ -69,24 +69,24 @@ _MEANINGS = {
 # These fail only when the analysis is wrong; that they hold is no news.
 _SILENT = frozenset({Check.ONE_ROW_PER_UNIT, Check.METRICS_ONE_ROW_PER_UNIT})
 _NOT_JUDGED = "See what is missing and why; run the date again when that is mended."
+_READ_AGAIN = "Run the dates again with a lookback that reaches the changed days (`--lookback`)."
 _RERUN = "Mend what the reasons name and run the dates again; the next success clears it."
 
 
-def trust_records(
-    checks: Sequence[Verdict], missing: Sequence[MissingResults]
-) -> Iterator[TrustRecord]:
-    """What the checks say of the experiment, and what has failed.
+def trust_records(told: Appraisal) -> Iterator[TrustRecord]:
+    """What the checks say of the experiment, what came late, and what has failed.
 
     Args:
-        checks: The verdicts, of checks that are not told of here, too.
-        missing: What has no result, by reason.
+        told: Verdicts of checks that are not told of here may be among the others.
     """
-    for verdict in sorted(checks, key=lambda verdict: list(Check).index(verdict.check)):
+    for verdict in sorted(told.checks, key=lambda verdict: list(Check).index(verdict.check)):
         is_told = verdict.check not in _SILENT or not verdict.passed
         if verdict.check in _MEANINGS and is_told:
             yield _record(verdict, _MEANINGS[verdict.check])
-    if checks or missing:
-        yield _failed_cells(missing)
+    if told.late_data is not None:
+        yield _late_data(told.late_data)
+    if told.checks or told.missing:
+        yield _failed_cells(told.missing)
 
 
 def _record(verdict: Verdict, meaning: _Meaning) -> TrustRecord:
@@ -104,6 +104,22 @@ def _record(verdict: Verdict, meaning: _Meaning) -> TrustRecord:
         rows=[[_cell(cell) for cell in row] for row in listing.rows[:_MOST_ROWS]]
         if listing
         else [],
+    )
+
+
+def _late_data(sentences: Sequence[str]) -> TrustRecord:
+    message = "No day of a source that results do not follow has changed since it was read."
+    if sentences:
+        sources = "1 source has" if len(sentences) == 1 else f"{len(sentences)} sources have"
+        message = f"{sources} days that changed after they were read; results do not know of it."
+    return TrustRecord(
+        name="late_data",
+        title="Late data",
+        state="warn" if sentences else "ok",
+        message=message,
+        remedy=_READ_AGAIN if sentences else None,
+        header=["change"] if sentences else [],
+        rows=[[sentence] for sentence in sentences[:_MOST_ROWS]],
     )
 
 

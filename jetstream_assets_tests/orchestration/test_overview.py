@@ -195,3 +195,16 @@ def test_of_a_private_experiment_there_is_no_page(laboratory: Laboratory) -> Non
     assert laboratory.documents.read(NAME) is None
     assert laboratory.documents.read(PAGE) is None
     assert laboratory.documents.read("pages/index.html") is None
+
+
+def test_a_day_that_changed_long_ago_is_told(laboratory: Laboratory) -> None:
+    laboratory.run(*days(EXPERIMENT.start_date, END))
+    assert _trust(_overview(laboratory), "late_data").state == "ok"
+    changed = EXPERIMENT.start_date + timedelta(days=1)
+    (file,) = laboratory.root.glob(f"warehouse/telemetry/clients_daily/*{changed}*/*.parquet")
+    (file.parent / "late.parquet").write_bytes(file.read_bytes())
+    laboratory.run(END)
+    late = _trust(_overview(laboratory), "late_data")
+    assert late.state == "warn"
+    assert "--lookback" in str(late.remedy)
+    assert str(changed) in str(late.rows)

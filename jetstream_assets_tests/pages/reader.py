@@ -107,9 +107,10 @@ class Reader:
             self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
             self.open(path)
             assert not self.is_too_wide(), f"{name} in {kind}"
+            self.page.screenshot(path=PICTURES / f"{name}-{kind}.png", full_page=True)
             violations = self.violations()
             assert not violations, f"{name} in {kind}: {violations}"
-            self.page.screenshot(path=PICTURES / f"{name}-{kind}.png", full_page=True)
+            assert not self.is_too_wide(), f"{name} in {kind}, everything opened"
         self.page.set_viewport_size({"width": _DESKTOP["width"], "height": _DESKTOP["height"]})
         self.page.emulate_media(color_scheme="light")
 

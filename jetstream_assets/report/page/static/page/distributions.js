@@ -37,7 +37,7 @@ function decilesChart(metric, records) {
     points.map((one) => [shareText(one.decile), one.branch, bothTexts(one)]));
   const chart = figure(told, {
     x: { label: "decile", ticks: points.map((one) => one.decile), tickFormat: shareText, labelArrow: "none" },
-    y: { label: null, grid: true, ticks: 5, tickFormat: (value) => numberText(value) },
+    y: { label: null, grid: true, ticks: 5, tickFormat: numberTick },
     marks: [
       Charts.areaY(bounded, { x: "decile", y1: "lower", y2: "upper", z: "branch", fill: colour, fillOpacity: 0.22 }),
       Charts.ruleY([0], { strokeOpacity: 0.8 }),
@@ -59,8 +59,8 @@ function curvesChart(metric, statistic, records) {
   const shown = reach > 0 ? points.filter((one) => one.value <= reach) : points;
   const isCut = shown.length < points.length;
   return figure(isCut ? `${told}, the first ${SHOWN_SHARE * 100}%` : told, {
-    x: { label: null, ticks: 5, tickFormat: (value) => numberText(value) },
-    y: { label: null, grid: true, zero: true, ticks: 5, tickFormat: (value) => numberText(value) },
+    x: { label: null, ticks: 5, tickFormat: numberTick },
+    y: { label: null, grid: true, zero: true, ticks: 5, tickFormat: numberTick },
     marks: [
       Charts.ruleY([0]),
       Charts.line(shown, {

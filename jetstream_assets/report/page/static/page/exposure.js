@@ -30,7 +30,7 @@ function unitsChart(caption, points, name, expected = []) {
     days.map((day, index) => [day, ...branches.map((branch) => numberText(branch[name] && branch[name][index]))]));
   return figure(caption, {
     x: { type: "utc", label: null, ticks: Math.min(days.length, 5), grid: false },
-    y: { label: null, grid: true, zero: true, ticks: 4, tickFormat: (value) => numberText(value) },
+    y: { label: null, grid: true, zero: true, ticks: 4, tickFormat: numberTick },
     marks: [
       Charts.ruleY([0]),
       Charts.lineY(expected, { x: "day", y: "units", z: "branch", stroke: "currentColor", strokeDasharray: "3 4", strokeOpacity: 0.8 }),

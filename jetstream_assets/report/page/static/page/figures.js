@@ -14,8 +14,17 @@ function figure(caption, options, table, width = 340) {
   return make("figure", {}, make("figcaption", {}, caption), chart, table ? onDemand("As a table", table) : null);
 }
 
-function percentTicks() {
-  return (value) => value === 0 ? "0%" : percentText(value).replace(/\.0+%$/, "%");
+// Numbers of an axis, without the zeros that a column of numbers would need.
+function numberTick(value) {
+  return withoutZeros(numberText(value));
+}
+
+function percentTick(value) {
+  return value === 0 ? "0%" : withoutZeros(percentText(value));
+}
+
+function withoutZeros(text) {
+  return text.replace(/(\.\d*?)0+(%?)$/, "$1$2").replace(/\.(%?)$/, "$1");
 }
 
 function emptyNote(text) {

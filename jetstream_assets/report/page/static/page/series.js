@@ -55,7 +55,7 @@ function seriesChart({ metric, points }) {
     points.map((point) => [windowName(point.window), point.branch, bothTexts(point.relative), bothTexts(point.sequential)]));
   return figure(told, {
     x: { label: "days since enrollment", ticks: 6, tickFormat: (day) => String(day), labelArrow: "none" },
-    y: { label: null, grid: true, ticks: 5, tickFormat: percentTicks() },
+    y: { label: null, grid: true, ticks: 5, tickFormat: percentTick },
     marks: [
       band("sequential", 0.12), band("relative", 0.28), Charts.ruleY([0], { strokeOpacity: 0.8 }),
       Charts.ruleY(margin, { stroke: "#c0392b", strokeDasharray: "4 3" }),
