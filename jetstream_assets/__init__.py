@@ -18,6 +18,7 @@ Rooms, lowest floor first; imports only go down, and a test checks it:
     simulation/    seeded telemetry with a known truth, for the demo, tests and benchmarks
     analysis/      how one cell is computed: plan and warehouse in, table slices out
     orchestration/ the only package that imports Dagster; files are Dagster's own nouns
+    authoring/     what authors are told before they merge: mistakes with line and column, costs
     definitions        the door for Dagster: a code location
     cli, results       the doors for people: the `jetstream` command, and frames for notebooks
 """

@@ -23,7 +23,7 @@ FLOORS = (
     ("experiments",),
     ("sql", "statistics", "warehouse"),
     ("config", "report", "simulation", "analysis"),
-    ("orchestration",),
+    ("orchestration", "authoring"),
     ("definitions",),
     ("cli", "results"),
 )

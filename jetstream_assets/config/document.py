@@ -24,6 +24,9 @@ from jetstream_assets.config.wording import first_problem
 from jetstream_assets.errors import ConfigError
 from jetstream_assets.experiments.windows import Period
 
+# Ten times what the largest known file has: what is larger was not written by a person.
+MOST_BYTES = 2_000_000
+
 D_co = TypeVar("D_co", bound=Table, covariant=True)
 
 
@@ -79,6 +82,9 @@ class Document(Generic[D_co]):
     def _parsed(self) -> dict[str, Any] | ConfigError:
         if isinstance(self.content, ConfigError):
             return self.content
+        if len(self.content) > MOST_BYTES:
+            problem = f"The file has {len(self.content):,} bytes; at most {MOST_BYTES:,} are read."
+            return ConfigError(self.path, "", problem, "Split it, or take out what is no TOML.")
         try:
             return tomllib.loads(self.content.decode("utf-8-sig"))
         except UnicodeDecodeError as error:

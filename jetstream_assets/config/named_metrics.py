@@ -150,19 +150,42 @@ def _record(slug: str, app_name: str) -> ExperimentRecord:
     )
 
 
+def likely_record(slug: str, repository: ConfigurationRepository) -> ExperimentRecord:
+    """A record for an experiment's file of which nothing else is known, with invented values.
+
+    Its application is the one in which most of the file's names can be resolved.
+    """
+    layers = _readable(repository.experiment(slug))
+    names = tuple(name for layer in layers for name in _listed(layer))
+    records = tuple(_record(slug, app_name) for app_name in PLATFORMS)
+    return _best(_File(Kind.EXPERIMENT, names, records), repository)[0]
+
+
+def any_record(app_name: str, outcomes: tuple[str, ...] = ()) -> ExperimentRecord:
+    """A record of an application, with invented values."""
+    return replace(_record(_ANY, app_name), outcomes=outcomes)
+
+
 def _meant(file: _File, repository: ConfigurationRepository) -> Iterator[NamedMetric]:
+    record, meant = _best(file, repository)
+    for path, name, period in file.names:
+        yield NamedMetric(file.kind, path, record.app_name, name, period, meant[name])
+
+
+def _best(
+    file: _File, repository: ConfigurationRepository
+) -> tuple[ExperimentRecord, Mapping[str, Metric | str]]:
+    """The record for which most names mean something, the first of equals, and what they mean."""
     names = sorted({(name, path) for path, name, _ in file.names})
-    best: tuple[int, str, Mapping[str, Metric | str]] | None = None
+    found: list[tuple[int, ExperimentRecord, Mapping[str, Metric | str]]] = []
     for record in file.records:
         meant = _looked_up(file.kind, record, names, repository)
-        problems = sum(isinstance(found, str) for found in meant.values())
-        if best is None or problems < best[0]:
-            best = (problems, record.app_name, meant)
+        problems = sum(isinstance(one, str) for one in meant.values())
+        found.append((problems, record, meant))
         if not problems:
             break
-    if best is not None:
-        for path, name, period in file.names:
-            yield NamedMetric(file.kind, path, best[1], name, period, best[2][name])
+    _, best, meant = min(found, key=lambda one: one[0])
+    return best, meant
 
 
 def _looked_up(
@@ -170,7 +193,7 @@ def _looked_up(
     record: ExperimentRecord,
     names: list[tuple[str, str]],
     repository: ConfigurationRepository,
-) -> dict[str, Metric | str]:
+) -> Mapping[str, Metric | str]:
     """What each name means for one application."""
     try:
         scope = scope_of(record, repository)

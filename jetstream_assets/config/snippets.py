@@ -125,6 +125,9 @@ def _has_semicolon(text: str) -> bool:
 
 def _is_expression(text: str) -> bool:
     tree = sqlglot.parse_one(text, dialect=_DIALECT)
+    # `ARRAY_AGG(x IGNORE NULLS)` has its modifier outside of it.
+    while isinstance(tree, exp.IgnoreNulls | exp.RespectNulls):
+        tree = tree.this
     return isinstance(tree, exp.Condition | exp.Subquery) and not _writes(tree)
 
 

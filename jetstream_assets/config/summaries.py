@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from jetstream_assets.config.arguments import complete_arguments
 from jetstream_assets.config.wording import did_you_mean, one_of, shown
+from jetstream_assets.errors import ConfigError
 from jetstream_assets.experiments.configuration import PeriodSummaries
 from jetstream_assets.experiments.metrics import CovariateAdjustment, PreTreatment, Summary
 from jetstream_assets.experiments.statistic_parameters import PRE_TREATMENTS, STATISTICS
@@ -46,6 +47,20 @@ def resolve_periods(resolver: MetricResolver) -> tuple[PeriodSummaries, ...]:
         if summaries:
             periods.append(PeriodSummaries(period, tuple(summaries)))
     return tuple(periods)
+
+
+def period_problems(resolver: MetricResolver) -> Iterator[ConfigError]:
+    """Why metrics that some period lists cannot be summarised, one error for each metric."""
+    seen: set[str] = set()
+    for period in Period:
+        for name, wanted in _listed(resolver.scope.layers, period).items():
+            if name in seen:
+                continue
+            seen.add(name)
+            try:
+                tuple(_summaries(resolver, resolver.resolve(name, wanted)))
+            except ConfigError as error:
+                yield error
 
 
 def _listed(layers: tuple[Layer, ...], period: Period) -> dict[str, Origin]:

@@ -59,6 +59,12 @@ def first_problem(error: ValidationError) -> tuple[str, str]:
     return key, _sentence(details[0]) + more
 
 
+def every_problem(error: ValidationError) -> tuple[tuple[str, str], ...]:
+    """The dotted key and the sentence of each problem of a validation error."""
+    details = error.errors(include_url=False, include_context=False)
+    return tuple((dotted_key(detail["loc"]), _sentence(detail)) for detail in details)
+
+
 def all_problems(error: ValidationError) -> str:
     """Every problem of a validation error with its key, in one line."""
     details = error.errors(include_url=False, include_context=False)

@@ -1,0 +1,88 @@
+"""A large organisation's real files: what is said of them, and that no change of them crashes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from jetstream_assets.authoring.checking import check
+from jetstream_assets.authoring.findings import Severity
+from jetstream_assets.config.location import Files
+from jetstream_assets.config.repository import open_configuration, repository_of
+
+if TYPE_CHECKING:
+    from jetstream_assets.config.repository import ConfigurationRepository
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2] / "../shared/data/metric-hub"
+# Experiments that no record makes whole: a name that nobody defines, a query that contradicts the
+# analysis unit, a function that DuckDB has no macro for.
+WITH_ERRORS = 23
+_MUTATIONS = 60
+_SCRAPS = (b"", b'"', b"'''", b"[", b"]", b"{{", b"}}", b"=", b"\n", b"\x00", b"\xff", b"-- ",
+           b";", b"DROP TABLE x", b"1e999", b"nan", b"[metrics]\n", b"..", b"{% for x in y %}")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def repository() -> ConfigurationRepository:
+    if not ROOT.is_dir():
+        pytest.skip(f"the real configuration is not here: no {ROOT}")
+    return open_configuration(str(ROOT))
+
+
+def test_what_is_wrong_in_real_files_has_its_place(repository: ConfigurationRepository) -> None:
+    seen: list[tuple[int, int]] = []
+    found = check(repository, {}, on_progress=lambda done, total: seen.append((done, total)))
+    assert len(found.paths) == 560
+    assert seen[-1][0] == seen[-1][1] > 500
+    errors = [one for one in found.findings if one.severity is Severity.ERROR]
+    assert len({one.path for one in errors}) == WITH_ERRORS
+    assert all(one.path.startswith("jetstream/") and one.line for one in errors)
+    kinds = Counter(one.severity.value for one in found.findings)
+    assert kinds == {"error": 65, "warning": 739}
+
+
+def test_no_change_of_a_real_file_crashes_the_check(repository: ConfigurationRepository) -> None:
+    random = np.random.default_rng(20_261_126)
+    contents = {
+        document.path: document.content
+        for group in repository.documents.values()
+        for document in group
+        if isinstance(document.content, bytes)
+    }
+    experiments = [path for path in sorted(contents) if path.count("/") == 1]
+    shared = {path: text for path, text in contents.items() if not path.startswith("jetstream/")}
+    defaults = {path: text for path, text in contents.items() if path.count("/") > 1}
+    mutated = {
+        f"jetstream/mutated_{number}.toml": _mutated(
+            contents[experiments[random.integers(len(experiments))]], random
+        )
+        for number in range(_MUTATIONS)
+    }
+    files = Files(commit="files:mutated", contents={**shared, **defaults, **mutated})
+    found = check(repository_of(files, "mutated"), {}, paths=set(mutated))
+    assert set(found.paths) == set(mutated)
+    assert any(one.severity is Severity.ERROR for one in found.findings)
+    assert all(one.message for one in found.findings)
+
+
+def _mutated(content: bytes, random: np.random.Generator) -> bytes:
+    """The file with a few pieces cut, doubled, swapped or put in."""
+    text = bytearray(content)
+    for _ in range(int(random.integers(1, 4))):
+        start = int(random.integers(len(text) + 1))
+        length = int(random.integers(0, 30))
+        piece = bytes(text[start : start + length])
+        kind = int(random.integers(3))
+        if kind == 0:
+            del text[start : start + length]
+        elif kind == 1:
+            text[start:start] = piece
+        else:
+            text[start:start] = _SCRAPS[int(random.integers(len(_SCRAPS)))]
+    return bytes(text)
