@@ -33,7 +33,7 @@ def _as_percentage(value: object) -> object:
 
 
 Bound = Annotated[int | WindowBound, BeforeValidator(_as_bound)]
-Percentage = Annotated[int, BeforeValidator(_as_percentage), Field(ge=1, le=100)]
+Percentage = Annotated[int, Field(ge=1, le=100), BeforeValidator(_as_percentage)]
 
 
 class ExposureSignalTable(Table):
