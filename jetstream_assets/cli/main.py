@@ -10,7 +10,18 @@ from typing import Annotated
 
 import typer
 
-from jetstream_assets.cli import check, classify, cost, demo, plan, results, run, schema, status
+from jetstream_assets.cli import (
+    check,
+    classify,
+    cost,
+    demo,
+    init,
+    plan,
+    results,
+    run,
+    schema,
+    status,
+)
 
 app = typer.Typer(
     name="jetstream",
@@ -23,6 +34,7 @@ app.command(no_args_is_help=True, epilog=run.EPILOG)(run.run)
 app.command(no_args_is_help=True, epilog=plan.EPILOG)(plan.plan)
 app.command(no_args_is_help=True, epilog=check.EPILOG)(check.check)
 app.command(no_args_is_help=True, epilog=classify.EPILOG)(classify.classify)
+app.command(no_args_is_help=True, epilog=init.EPILOG)(init.init)
 app.command(no_args_is_help=True, epilog=schema.EPILOG)(schema.schema)
 app.command(no_args_is_help=True, epilog=results.EPILOG)(results.results)
 app.command(no_args_is_help=True, epilog=status.EPILOG)(status.status)
