@@ -15,6 +15,7 @@ from jetstream_assets.cli import (
     classify,
     cost,
     demo,
+    diff,
     init,
     plan,
     results,
@@ -34,6 +35,7 @@ app.command(no_args_is_help=True, epilog=run.EPILOG)(run.run)
 app.command(no_args_is_help=True, epilog=plan.EPILOG)(plan.plan)
 app.command(no_args_is_help=True, epilog=check.EPILOG)(check.check)
 app.command(no_args_is_help=True, epilog=classify.EPILOG)(classify.classify)
+app.command(no_args_is_help=True, epilog=diff.EPILOG)(diff.diff)
 app.command(no_args_is_help=True, epilog=init.EPILOG)(init.init)
 app.command(no_args_is_help=True, epilog=schema.EPILOG)(schema.schema)
 app.command(no_args_is_help=True, epilog=results.EPILOG)(results.results)

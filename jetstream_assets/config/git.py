@@ -20,12 +20,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jetstream_assets.config.git_access import Access, access_to, redacted
+from jetstream_assets.config.wording import shown
 from jetstream_assets.errors import ConfigError, UnreachableConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SECONDS = 120.0
+# What git says of a name that is nothing.
+_NO_SUCH_REFERENCE = "Needed a single revision"
 # A question about one name, which a sensor asks every minute.
 _SECONDS_OF_A_QUESTION = 20.0
 _URL = re.compile(r"(https?|ssh|git|file)://.+|[\w.-]+@[\w.-]+:.+")
@@ -48,7 +51,13 @@ def commit_of(directory: Path, ref: str) -> str:
     """
     _check_reference(str(directory), ref)
     arguments = ["rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}"]
-    return _git(str(directory), arguments, directory).decode().strip()
+    try:
+        return _git(str(directory), arguments, directory).decode().strip()
+    except ConfigError as error:
+        if _NO_SUCH_REFERENCE not in error.problem:
+            raise
+        problem = f"There is no branch, tag or commit {shown(ref)}."
+        raise ConfigError(str(directory), "", problem, "`git branch -a` lists them.") from None
 
 
 def clean_commit(directory: Path, files: frozenset[str]) -> str | None:

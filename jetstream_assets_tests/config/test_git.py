@@ -137,7 +137,7 @@ def test_a_location_cannot_be_an_option(
 
 @pytest.mark.usefixtures("commits")
 def test_an_unknown_reference_is_told(folder: Folder) -> None:
-    with pytest.raises(ConfigError, match="git rev-parse failed: fatal: Needed a single revision"):
+    with pytest.raises(ConfigError, match="There is no branch, tag or commit"):
         open_configuration(str(folder.root), ref="absent")
     with pytest.raises(ConfigError, match="git fetch failed: fatal: couldn't find remote ref"):
         open_configuration(f"file://{folder.root}", ref="absent")
