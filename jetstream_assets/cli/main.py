@@ -14,6 +14,7 @@ from jetstream_assets.cli import (
     check,
     classify,
     cost,
+    coverage,
     demo,
     diff,
     init,
@@ -35,6 +36,7 @@ app.command(no_args_is_help=True, epilog=run.EPILOG)(run.run)
 app.command(no_args_is_help=True, epilog=plan.EPILOG)(plan.plan)
 app.command(no_args_is_help=True, epilog=check.EPILOG)(check.check)
 app.command(no_args_is_help=True, epilog=classify.EPILOG)(classify.classify)
+app.command(no_args_is_help=True, epilog=coverage.EPILOG)(coverage.coverage)
 app.command(no_args_is_help=True, epilog=diff.EPILOG)(diff.diff)
 app.command(no_args_is_help=True, epilog=init.EPILOG)(init.init)
 app.command(no_args_is_help=True, epilog=schema.EPILOG)(schema.schema)

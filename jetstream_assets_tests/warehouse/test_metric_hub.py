@@ -14,11 +14,11 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError
 
+from jetstream_assets.authoring.inferred_columns import inferred_columns, struct_type
 from jetstream_assets.errors import QueryError
 from jetstream_assets.warehouse.duckdb_errors import as_warehouse_errors
 from jetstream_assets.warehouse.duckdb_session import DuckDBSession
 from jetstream_assets.warehouse.rendering import render_duckdb
-from jetstream_assets_tests.warehouse.guessed_types import guessed_columns, struct_type
 
 DEFINITIONS = Path(__file__).parents[2] / "../shared/data/metric-hub/definitions"
 _ENOUGH = 0.9
@@ -44,10 +44,10 @@ def _rendered(definition: str, select_expr: str) -> str:
 
 
 def why_not(session: DuckDBSession, text: str) -> str | None:
-    """Why DuckDB cannot bind the expression over a table with guessed columns; None when it can."""
+    """Why DuckDB cannot bind it over a table with inferred columns; None when it can."""
     try:
         tree = sqlglot.parse_one(text, dialect="bigquery")
-        columns = guessed_columns(tree)
+        columns = inferred_columns(tree)
         aggregate = exp.select(exp.alias_(tree, "metric")).from_(exp.to_table("ds"))
         row = ", ".join(f'"{name}" {struct_type(kind)}' for name, kind in columns.items())
         with as_warehouse_errors(text):

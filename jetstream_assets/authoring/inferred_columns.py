@@ -1,7 +1,7 @@
-"""A table that an expression could be about: its columns, with types guessed from their use.
+"""A table that an expression could be about: its columns, with types inferred from their use.
 
-Belongs here: the guess. Does not: what is asserted about it. A wrong guess makes an expression fail
-to bind; it never makes a wrong one bind.
+Belongs here: the inference. Does not: binding (`binding`). A wrong type makes an expression fail to
+bind; it never makes a wrong one bind.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ _PAIRS = "STRUCT(key VARCHAR, value {})[]"
 _TEXT = (
     exp.Like, exp.RegexpLike, exp.Lower, exp.Upper, exp.StartsWith, exp.EndsWith, exp.Contains,
     exp.Split, exp.Concat, exp.Replace, exp.JSONExtractScalar, exp.JSONExtract, exp.Substring,
-    exp.JSONExtractArray,
+    exp.JSONExtractArray, exp.Trim, exp.RegexpExtract, exp.RegexpReplace, exp.Length,
+    exp.Cast, exp.TryCast,
 )  # fmt: skip
 _TRUTH = (exp.LogicalOr, exp.LogicalAnd, exp.CountIf, exp.Not, exp.And, exp.Or, exp.Where)
 _SKIPPED = (exp.Paren, exp.Coalesce)
@@ -22,9 +23,11 @@ _HISTOGRAMS = {
     "extract", "threshold_count", "json_extract_histogram", "histogram_to_threshold_count",
     "histogram_max_key_with_nonzero_value",
 }  # fmt: skip
+# Columns of this name hold histograms as text, by key.
+_HISTOGRAMS_BY_KEY = "keyed_histograms"
 
 
-def guessed_columns(tree: exp.Expr) -> Nested:
+def inferred_columns(tree: exp.Expr) -> Nested:
     """Nested column names and DuckDB types."""
     columns: Nested = {}
     for column in tree.find_all(exp.Column):
@@ -33,7 +36,7 @@ def guessed_columns(tree: exp.Expr) -> Nested:
         path, whole = _path(column)
         if path[0].lower() in {"ds", "e"} and len(path) > 1:
             path = path[1:]
-        _put(columns, path, _type(path[-1].lower(), whole.parent))
+        _put(columns, path, _type([name.lower() for name in path], whole.parent))
     return columns
 
 
@@ -81,26 +84,28 @@ def _path(column: exp.Column) -> tuple[list[str], exp.Expr]:
     return path, whole
 
 
-def _type(name: str, user: exp.Expr | None) -> str:
+def _type(path: list[str], user: exp.Expr | None) -> str:
     while isinstance(user, _SKIPPED):
         user = user.parent
+    name, is_histogram = path[-1], _HISTOGRAMS_BY_KEY in path
     if isinstance(user, exp.Anonymous):
-        return _argument_type(user)
+        return _PAIRS.format("VARCHAR") if is_histogram else _argument_type(user)
     if isinstance(user, exp.Unnest):
-        return _PAIRS.format("BIGINT")
+        return _PAIRS.format("VARCHAR" if is_histogram else "BIGINT")
     if name.endswith("timestamp"):
         return "TIMESTAMPTZ"
     if name.endswith("date") and "metric" not in name and "first_run" not in name:
         return "DATE"
     if isinstance(user, _TEXT):
         return "VARCHAR"
-    return _operand_type(user)
+    return "VARCHAR[]" if isinstance(user, exp.ArraySize) else _operand_type(user)
 
 
 def _argument_type(call: exp.Anonymous) -> str:
     function = call.name.lower().split(".")[-1]
     if function == "get_key":
-        is_number = call.find_ancestor(exp.Sum, exp.Max) and not call.find_ancestor(exp.EQ)
+        is_text = isinstance(call.parent, _TEXT) or call.find_ancestor(exp.EQ)
+        is_number = call.find_ancestor(exp.Sum, exp.Max) and not is_text
         return _PAIRS.format("BIGINT" if is_number and not _is_histogram(call) else "VARCHAR")
     if function == "keyed_histogram_get_sum":
         return _PAIRS.format("VARCHAR")
