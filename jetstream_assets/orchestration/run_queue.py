@@ -47,7 +47,7 @@ Limit = dict[str, object]
 _STARTED = (*IN_PROGRESS_RUN_STATUSES, DagsterRunStatus.CANCELING)
 _CELL = f"dagster/partition/{EXPERIMENT}"
 _PAUSES = "pauses_seconds"
-_DEFAULT_PAUSES = [60, 300]
+_DEFAULT_PAUSES = [60, 300, 900]
 # Read by Dagster's daemon alone, which has no setting for it.
 _WAIT_FOR_ASSETS = "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"
 

@@ -162,7 +162,13 @@ def test_a_retry_waits_in_the_queue_until_its_time(instance: DagsterInstance) ->
 
 @pytest.mark.parametrize(
     ("retry", "pauses", "seconds"),
-    [("1", [60, 300], 60), ("2", [60, 300], 300), ("3", [60, 300], 300), ("1", [], None)],
+    [
+        ("1", [60, 300, 900], 60),
+        ("2", [60, 300, 900], 300),
+        ("3", [60, 300, 900], 900),
+        ("4", [60, 300, 900], 900),
+        ("1", [], None),
+    ],
 )
 def test_pauses_grow(retry: str, pauses: list[int], seconds: int | None) -> None:
     now = datetime(2026, 3, 2, 4, tzinfo=UTC)
