@@ -17,6 +17,7 @@ from jetstream_assets.cli import (
     coverage,
     demo,
     diff,
+    docs,
     init,
     plan,
     results,
@@ -38,6 +39,7 @@ app.command(no_args_is_help=True, epilog=check.EPILOG)(check.check)
 app.command(no_args_is_help=True, epilog=classify.EPILOG)(classify.classify)
 app.command(no_args_is_help=True, epilog=coverage.EPILOG)(coverage.coverage)
 app.command(no_args_is_help=True, epilog=diff.EPILOG)(diff.diff)
+app.command(no_args_is_help=True, epilog=docs.EPILOG)(docs.docs)
 app.command(no_args_is_help=True, epilog=init.EPILOG)(init.init)
 app.command(no_args_is_help=True, epilog=schema.EPILOG)(schema.schema)
 app.command(no_args_is_help=True, epilog=results.EPILOG)(results.results)
