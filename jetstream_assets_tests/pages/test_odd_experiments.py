@@ -249,3 +249,47 @@ def test_the_page_writes_numbers_as_the_terminal_does(tmp_path: Path, reader: Re
         if want != (got["point"], got["interval"])
     ]
     assert wrong == []
+
+
+def test_each_kind_of_distribution_is_drawn(tmp_path: Path, reader: Reader) -> None:
+    records = compared("searches")
+    for branch in ("control", "treatment"):
+        for step in range(1, 10):
+            at = {"parameter": str(step / 10), "lower": None, "upper": None, "units": 100}
+            for statistic in ("empirical_cdf", "kernel_density_estimate"):
+                records.append(
+                    record("searches", branch, statistic=statistic, point=step / 10, **at)
+                )
+    for step in range(1, 10):
+        against = {"comparison": "difference", "comparison_to_branch": "control"}
+        decile = {"statistic": "deciles", "parameter": str(step / 10), **against}
+        records.append(record("searches", "treatment", **decile))
+    reader.open(publish(tmp_path, overview(), records))
+    figures = reader.page.locator("[data-distributions] figure")
+    captions = figures.locator("figcaption").all_inner_texts()
+    assert captions == [
+        "searches: difference of deciles",
+        "searches: share of units up to a value",
+        "searches: density",
+    ]
+    for drawn in figures.all():
+        assert drawn.locator("svg path[d]").count() > 1
+        drawn.get_by_text("As a table").click()
+        drawn.locator("tbody tr").first.wait_for()
+        assert drawn.locator("tbody tr").count() >= 9
+    assert not reader.violations()
+    assert reader.is_content()
+
+
+def test_paper_shows_what_is_folded_away(tmp_path: Path, reader: Reader) -> None:
+    metrics = [metric("searches", role="goal"), metric("clicks")]
+    records = [*compared("searches"), *compared("clicks")]
+    reader.open(publish(tmp_path, overview(metrics=metrics), records))
+    assert not reader.page.get_by_text("clicks", exact=True).first.is_visible()
+    reader.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    reader.page.emulate_media(media="print")
+    assert reader.page.locator("[data-metrics=other] table").is_visible()
+    assert not reader.page.locator(".selectors").is_visible()
+    reader.page.emulate_media(media="screen")
+    reader.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert not reader.page.locator("[data-metrics=other] table").is_visible()
