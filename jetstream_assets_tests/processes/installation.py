@@ -44,7 +44,7 @@ _LOG_TAIL = 8000
 
 # Production's intervals are minutes. A test waits for each of them several times.
 SHORT: Mapping[str, Any] = {
-    "run_coordinator": {"config": {"dequeue_interval_seconds": 1, "pauses_seconds": [2, 4]}},
+    "run_coordinator": {"config": {"dequeue_interval_seconds": 1, "pauses_seconds": [2, 3, 4]}},
     "run_launcher": {"config": {"settling_seconds": 8}},
     "run_monitoring": {"poll_interval_seconds": 2},
 }
