@@ -43,12 +43,14 @@ class Kubelet:
         logs: A folder for what the pods print.
         holds: Whether pods wait instead of being started.
         reasons: Why pods ended, where it is not for an error of their own.
+        missing_images: Images that cannot be pulled.
     """
 
     plane: ControlPlane
     logs: Path
     holds: bool = False
     reasons: dict[str, str] = field(default_factory=dict)
+    missing_images: set[str] = field(default_factory=set)
     _processes: dict[str, _Process] = field(default_factory=dict)
     _stopped: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -73,6 +75,13 @@ class Kubelet:
         labels = f"dagster/run-id={run_id}"
         found = self._core.list_namespaced_pod(NAMESPACE, label_selector=labels).items
         return [pod.metadata.name for pod in found]
+
+    def waits_of(self, run_id: str) -> list[str]:
+        """Why the containers of a run's pods wait, such as ``ImagePullBackOff``."""
+        labels = f"dagster/run-id={run_id}"
+        pods = self._core.list_namespaced_pod(NAMESPACE, label_selector=labels).items
+        states = [s.state for pod in pods for s in pod.status.container_statuses or []]
+        return [state.waiting.reason for state in states if state.waiting is not None]
 
     def kill(self, run_id: str, reason: str = "Error") -> None:
         """``kill -9`` of a run's pod, which then ends for this reason, such as ``OOMKilled``."""
@@ -108,6 +117,9 @@ class Kubelet:
 
     def _start(self, pod: Any) -> None:  # noqa: ANN401
         name, container = pod.metadata.name, pod.spec.containers[0]
+        if container.image in self.missing_images:
+            self._tell_not_pulled(pod, container)
+            return
         if pod.spec.node_name is None:
             target = client.V1ObjectReference(kind="Node", name=NODE)
             meta = client.V1ObjectMeta(name=name)
@@ -168,6 +180,21 @@ class Kubelet:
             return
         self._core.delete_namespaced_pod(pod.metadata.name, NAMESPACE, grace_period_seconds=0)
 
+    def _tell_not_pulled(self, pod: Any, container: Any) -> None:  # noqa: ANN401
+        """The first failure to pull an image, then that it is tried again after a while."""
+        name, told = pod.metadata.name, f'Failed to pull image "{container.image}": not found'
+        if pod.status.container_statuses:
+            waits = f'Back-off pulling image "{container.image}"'
+            self._tell(name, "Pending", container, {"waiting": _waiting("ImagePullBackOff", waits)})
+            return
+        self._tell(name, "Pending", container, {"waiting": _waiting("ErrImagePull", told)})
+        about = client.V1ObjectReference(kind="Pod", name=name, namespace=NAMESPACE)
+        meta = client.V1ObjectMeta(generate_name=f"{name}.")
+        event = client.CoreV1Event(
+            metadata=meta, involved_object=about, type="Warning", reason="Failed", message=told
+        )
+        self._core.create_namespaced_event(NAMESPACE, event)
+
     def _tell_ended(self, name: str, container: Any, code: int) -> None:  # noqa: ANN401
         status = 128 - code if code < 0 else code
         reason = self.reasons.get(name, "Error") if status else "Completed"
@@ -186,8 +213,16 @@ class Kubelet:
             "restartCount": 0,
             "state": state,
         }
-        body = {"status": {"phase": phase, "containerStatuses": [status]}}
+        body: dict[str, Any] = {"status": {"phase": phase, "containerStatuses": [status]}}
+        if self.reasons.get(name) == "Evicted" and phase == "Failed":
+            # A node that moves a pod away says so of the pod and forgets its containers.
+            told = "The node was low on resource: memory."
+            body = {"status": {"phase": phase, "reason": "Evicted", "message": told}}
         self._core.patch_namespaced_pod_status(name, NAMESPACE, body)
+
+
+def _waiting(reason: str, message: str) -> dict[str, str]:
+    return {"reason": reason, "message": message}
 
 
 def _signal(process: subprocess.Popen[bytes], number: int) -> None:

@@ -6,15 +6,18 @@ The instance is what the overlay deploys, with short intervals and another way t
 from __future__ import annotations
 
 import json
+import logging
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import pytest
-from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
+import yaml
+from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFilter
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 from dagster._core.storage.tags import RETRY_NUMBER_TAG
+from dagster._daemon.monitoring.run_monitoring import monitor_starting_run
 from kubernetes import client
 
 from jetstream_assets.orchestration import run_tags
@@ -94,6 +97,31 @@ class Deployed:
 
     def job(self, run_id: str) -> Any:  # noqa: ANN401  # the client has no types
         return self.batch.read_namespaced_job(f"dagster-run-{run_id}", NAMESPACE)
+
+    def waiting(self, asked: str) -> str:
+        """The run of a backfill when it has a job and waits for its pod to start."""
+        runs: list[Run] = []
+
+        def is_waiting() -> bool:
+            runs[:] = self.installation.endpoint.runs(dagster__backfill=asked)
+            return [run.status for run in runs] == ["STARTING"]
+
+        assert wait_for(is_waiting, SECONDS), self.complaint("no run is starting")
+        return runs[0].run_id
+
+    def give_up(self, run_id: str, home: Path) -> None:
+        """What the daemon does with a run that has not started within 10 minutes, done at once."""
+        text = (self.installation.home / "dagster.yaml").read_text()
+        settings = yaml.safe_load(text)
+        settings["run_monitoring"]["start_timeout_seconds"] = 0
+        (home / "dagster.yaml").write_text(yaml.safe_dump(settings))
+        with DagsterInstance.from_config(str(home)) as impatient:
+            record = impatient.get_run_record_by_id(run_id)
+            assert record is not None
+            monitor_starting_run(impatient, record, logging.getLogger(__name__))
+            given_up = impatient.get_run_by_id(run_id)
+        assert given_up is not None
+        assert given_up.status is DagsterRunStatus.FAILURE
 
     def told(self, run_id: str) -> str:
         """All that the log of a run says."""
@@ -208,6 +236,32 @@ def test_a_pod_that_is_deleted_by_hand_is_a_failed_attempt(deployed: Deployed) -
     # What the lost run says depends on whether its process still had the time to say it. Memory was
     # not what it lacked.
     assert run_tags.MEMORY not in runs[1].tags
+
+
+def test_a_pod_that_is_moved_away_gets_more_memory_too(deployed: Deployed) -> None:
+    asked = deployed.ask(Cell(EXPERIMENT.slug, LAST_ENROLLMENT))
+    lost = deployed.begun(asked, "enrollments")
+    deployed.kubelet.kill(lost, "Evicted")
+    runs = deployed.runs(asked, 2)
+    statuses = [run.status for run in runs]
+    assert statuses == ["FAILURE", "SUCCESS"], deployed.complaint(str(statuses))
+    assert "Evicted. The next attempt may take 20Gi of memory" in deployed.told(lost)
+    assert runs[1].tags[run_tags.MEMORY] == "20Gi"
+
+
+def test_an_image_that_cannot_be_pulled_is_told_and_its_run_tried_again(
+    deployed: Deployed, tmp_path: Path
+) -> None:
+    deployed.kubelet.missing_images.add(IMAGE)
+    asked = deployed.ask(Cell(EXPERIMENT.slug, FIRST_WEEK))
+    lost = deployed.waiting(asked)
+    assert wait_for(lambda: "ImagePullBackOff" in deployed.kubelet.waits_of(lost), 30)
+    deployed.give_up(lost, tmp_path)
+    deployed.kubelet.missing_images.clear()
+    runs = deployed.runs(asked, 2)
+    statuses = [run.status for run in runs]
+    assert statuses == ["FAILURE", "SUCCESS"], deployed.complaint(str(statuses))
+    assert f'Failed to pull image "{IMAGE}": not found' in deployed.told(lost)
 
 
 def test_twelve_runs_are_never_more_than_five_at_once(deployed: Deployed) -> None:
