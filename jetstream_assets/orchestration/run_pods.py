@@ -54,6 +54,30 @@ class WatchedPodLauncher(K8sRunLauncher):
                 told += f". The next attempt may take {tags.get(run_tags.MEMORY)} of memory"
         return CheckRunHealthResult(WorkerStatus.FAILED, told)
 
+    def get_run_worker_debug_info(
+        self,
+        run: DagsterRun,
+        include_container_logs: bool | None = True,  # noqa: FBT001, FBT002  # as Dagster calls it
+    ) -> str | None:
+        """What the cluster says of the pod of a run that has not started.
+
+        Dagster's own answer fails for a job that never got a pod, as where a quota is full; then
+        the cluster's events of the job are the answer.
+        """
+        try:
+            told: str | None = super().get_run_worker_debug_info(run, include_container_logs)
+        except AttributeError:  # it asks for the start of a job that has none
+            return self._events(run)
+        return told
+
+    def _events(self, run: DagsterRun) -> str:
+        namespace = self.get_container_context_for_run(run).namespace
+        job = get_job_name_from_run_id(run.run_id)  # type: ignore[no-untyped-call]
+        about = f"involvedObject.name={job}"
+        found = self._api_client.core_api.list_namespaced_event(namespace, field_selector=about)
+        told = [f"{event.reason}: {event.message}" for event in found.items]
+        return "\n".join([f"The job {job} has no pod.", *told])
+
     def _pods(self, run: DagsterRun) -> "list[V1Pod]":
         namespace = self.get_container_context_for_run(run).namespace
         try:

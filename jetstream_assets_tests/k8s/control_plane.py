@@ -32,7 +32,7 @@ _NAMES = ("kube-apiserver", "kube-controller-manager")
 _TOKEN = "people"  # noqa: S105  # of a server on loopback that lives for a minute
 _SECONDS = 90.0
 # Without the one that removes pods of nodes which it does not know: there is no node (`kubelet`).
-_CONTROLLERS = "job,serviceaccount,namespace,garbagecollector,ttl-after-finished"
+_CONTROLLERS = "job,resourcequota,serviceaccount,namespace,garbagecollector,ttl-after-finished"
 _HOST = "127.0.0.1"
 
 

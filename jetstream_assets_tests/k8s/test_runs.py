@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -262,6 +263,37 @@ def test_an_image_that_cannot_be_pulled_is_told_and_its_run_tried_again(
     statuses = [run.status for run in runs]
     assert statuses == ["FAILURE", "SUCCESS"], deployed.complaint(str(statuses))
     assert f'Failed to pull image "{IMAGE}": not found' in deployed.told(lost)
+
+
+@contextmanager
+def full_quota(core: client.CoreV1Api) -> Iterator[None]:
+    """No pod is let into the namespace until the body ends."""
+    meta = client.V1ObjectMeta(name="full")
+    quota = client.V1ResourceQuota(metadata=meta, spec={"hard": {"pods": "0"}})
+    core.create_namespaced_resource_quota(NAMESPACE, quota)
+    try:
+        read = core.read_namespaced_resource_quota
+        assert wait_for(lambda: read("full", NAMESPACE).status.hard is not None, 30)
+        yield
+    finally:
+        core.delete_namespaced_resource_quota("full", NAMESPACE)
+
+
+def test_a_quota_that_refuses_the_pod_is_told_and_the_run_tried_again(
+    deployed: Deployed, permissions: ControlPlane, tmp_path: Path
+) -> None:
+    core = client.CoreV1Api(permissions.api())
+    with full_quota(core):
+        asked = deployed.ask(Cell(EXPERIMENT.slug, FIRST_WEEK))
+        lost = deployed.waiting(asked)
+        refused = f"involvedObject.name=dagster-run-{lost},reason=FailedCreate"
+        found = core.list_namespaced_event
+        assert wait_for(lambda: found(NAMESPACE, field_selector=refused).items != [], 30)
+        deployed.give_up(lost, tmp_path)
+    runs = deployed.runs(asked, 2)
+    statuses = [run.status for run in runs]
+    assert statuses == ["FAILURE", "SUCCESS"], deployed.complaint(str(statuses))
+    assert "exceeded quota: full" in deployed.told(lost)
 
 
 def test_twelve_runs_are_never_more_than_five_at_once(deployed: Deployed) -> None:
