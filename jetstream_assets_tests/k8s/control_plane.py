@@ -21,7 +21,8 @@ import pytest
 import yaml
 from kubernetes import client
 
-from jetstream_assets_tests.ui.services import free_port, running_group, wait_for
+from jetstream_assets_tests.processes.installation import Service
+from jetstream_assets_tests.ui.services import free_port, running_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +31,6 @@ BINARIES = Path(__file__).parents[2] / "../shared/bin"
 NAMESPACE = "jetstream"
 _NAMES = ("kube-apiserver", "kube-controller-manager")
 _TOKEN = "people"  # noqa: S105  # of a server on loopback that lives for a minute
-_SECONDS = 90.0
 # Without the one that removes pods of nodes which it does not know: there is no node (`kubelet`).
 _CONTROLLERS = "job,resourcequota,serviceaccount,namespace,garbagecollector,ttl-after-finished"
 _HOST = "127.0.0.1"
@@ -43,10 +43,12 @@ class ControlPlane:
     Args:
         url: The API server's address.
         folder: Its certificate and the logs.
+        server: The API server's process.
     """
 
     url: str
     folder: Path
+    server: Service
 
     @property
     def certificate(self) -> Path:
@@ -128,15 +130,19 @@ def running_control_plane(folder: Path) -> Iterator[ControlPlane]:
     command = ["openssl", "genrsa", "-out", str(key), "2048"]
     subprocess.run(command, check=True, capture_output=True)
     store, peers, port = free_port(), free_port(), free_port()
-    plane = ControlPlane(f"https://{_HOST}:{port}", folder)
+    plane: ControlPlane
     with ExitStack() as groups:
+        arguments = (str(server), *_server(folder, key, store, port))
+        ready = lambda: _is_ready(plane)  # noqa: E731  # it is asked when there is a plane
+        service = Service("apiserver", arguments, {}, folder, ready, groups)
+        plane = ControlPlane(f"https://{_HOST}:{port}", folder, service)
 
         def start(name: str, *command: str) -> None:
             groups.enter_context(running_group(command, {}, folder / f"{name}.log"))
 
         start("etcd", str(etcd), *_etcd(folder, store, peers))
-        start("apiserver", str(server), *_server(folder, key, store, port))
-        assert wait_for(lambda: _is_ready(plane), _SECONDS), _tail(folder / "apiserver.log")
+        service.start()
+        service.wait()
         files = (f"--kubeconfig={plane.kubeconfig()}", f"--service-account-private-key-file={key}")
         ports = ("--port=0", "--secure-port=0", "--leader-elect=false")
         gates = ("--feature-gates=TTLAfterFinished=true",)
@@ -187,7 +193,3 @@ def _is_ready(plane: ControlPlane) -> bool:
     except (httpx.TransportError, ssl.SSLError):
         return False
     return answer.status_code == httpx.codes.OK
-
-
-def _tail(log: Path) -> str:
-    return log.read_text()[-4000:]

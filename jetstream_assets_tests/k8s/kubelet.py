@@ -13,14 +13,19 @@ import sys
 import threading
 import time
 from base64 import b64decode
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubernetes import client
+from urllib3.exceptions import HTTPError
 
 from jetstream_assets_tests.k8s.control_plane import NAMESPACE, ControlPlane
 from jetstream_assets_tests.ui.services import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NODE = "node"
 _LOOK_SECONDS = 0.3
@@ -89,6 +94,17 @@ class Kubelet:
         self.reasons[name] = reason
         _signal(self._processes[name].process, signal.SIGKILL)
 
+    @contextmanager
+    def frozen(self, run_id: str) -> Iterator[None]:
+        """A run's pod that is there and does nothing until the body ends."""
+        (name,) = self.pods_of(run_id)
+        process = self._processes[name].process
+        _signal(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            _signal(process, signal.SIGCONT)
+
     def delete(self, run_id: str) -> None:
         """Delete a run's pod, as a person does with kubectl."""
         (name,) = self.pods_of(run_id)
@@ -103,6 +119,9 @@ class Kubelet:
                 # Somebody else changed it in the meantime; the next look sees how.
                 if error.status not in {404, 409}:
                     raise
+            except HTTPError:
+                # The cluster is away; pods go on, as they do on a node.
+                continue
 
     def _look_at(self, pod: Any) -> None:  # noqa: ANN401  # the client has no types
         name, running = pod.metadata.name, self._processes.get(pod.metadata.name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from unittest.mock import patch
 import pytest
 import yaml
 from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster._core.launcher import WorkerStatus
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 from dagster._core.storage.tags import RETRY_NUMBER_TAG
 from dagster._daemon.monitoring.run_monitoring import monitor_starting_run
@@ -54,6 +56,7 @@ pytestmark = pytest.mark.slow
 
 IMAGE = "jetstream-assets:0.1.0"
 SECONDS = 180.0
+AWAY_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -294,6 +297,29 @@ def test_a_quota_that_refuses_the_pod_is_told_and_the_run_tried_again(
     statuses = [run.status for run in runs]
     assert statuses == ["FAILURE", "SUCCESS"], deployed.complaint(str(statuses))
     assert "exceeded quota: full" in deployed.told(lost)
+
+
+def test_a_cluster_that_is_away_for_a_minute_loses_no_run(
+    deployed: Deployed, permissions: ControlPlane
+) -> None:
+    asked = deployed.ask(Cell(EXPERIMENT.slug, LAST_ENROLLMENT))
+    run_id = deployed.begun(asked, "enrollments")
+    instance_ = deployed.installation.instance
+    # The daemon asks every two seconds; a pod that stands still is started all the while.
+    with deployed.kubelet.frozen(run_id):
+        permissions.server.kill()
+        time.sleep(AWAY_SECONDS)
+        started = instance_.get_run_by_id(run_id)
+        assert started is not None
+        health = instance_.run_launcher.check_run_worker_health(started)
+        permissions.server.start()
+        permissions.server.wait()
+    assert started.status is DagsterRunStatus.STARTED
+    assert health.status is WorkerStatus.RUNNING
+    assert "The cluster does not say" in str(health.msg)
+    (run,) = deployed.runs(asked, 1)
+    assert run.status == "SUCCESS", deployed.complaint(run.status)
+    assert wait_for(lambda: deployed.job(run_id).status.succeeded == 1, 30)
 
 
 def test_twelve_runs_are_never_more_than_five_at_once(deployed: Deployed) -> None:
