@@ -11,29 +11,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from jetstream_assets.config.layout import Kind
-from jetstream_assets.config.schema.documents import (
-    AnalysisDocument,
-    DefinitionsDocument,
-    FunctionsDocument,
-    OutcomeDocument,
-)
+from jetstream_assets.config.repository import MODELS
 from jetstream_assets.experiments.statistic_parameters import PRE_TREATMENTS, STATISTICS
 from jetstream_assets.experiments.windows import Period
 
 if TYPE_CHECKING:
-    from jetstream_assets.config.schema.base import Table
+    from jetstream_assets.config.layout import Kind
     from jetstream_assets.experiments.statistic_parameters import Parameter
 
     Schema = dict[str, Any]
 
-_MODELS: dict[Kind, type[Table]] = {
-    Kind.EXPERIMENT: AnalysisDocument,
-    Kind.DEFAULTS: AnalysisDocument,
-    Kind.OUTCOME: OutcomeDocument,
-    Kind.DEFINITIONS: DefinitionsDocument,
-    Kind.FUNCTIONS: FunctionsDocument,
-}
 _DIALECT = "http://json-schema.org/draft-07/schema#"
 _APART = "<definitions>"
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
@@ -42,7 +29,7 @@ _COVARIATES = [period.value for period in Period if period.is_preenrollment]
 
 def json_schema(kind: Kind) -> Schema:
     """The schema of a kind of file, draft 7, which editors of TOML understand."""
-    schema = _MODELS[kind].model_json_schema()
+    schema = MODELS[kind].model_json_schema()
     parts: dict[str, Schema] = schema.get("$defs", {})
     for part in (schema, *parts.values()):
         _join_definitions(part)

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from jetstream_assets.errors import ConfigError
 
-_MODELS: dict[Kind, type[Table]] = {
+# What reads the files of a kind.
+MODELS: dict[Kind, type[Table]] = {
     Kind.EXPERIMENT: AnalysisDocument,
     Kind.DEFAULTS: AnalysisDocument,
     Kind.OUTCOME: OutcomeDocument,
@@ -124,7 +125,7 @@ class ConfigurationRepository:
     ) -> tuple[Document[D], ...]:
         found = self.documents.get((kind, name, app_name), ())
         own = (document for document in found if not document.is_foreign)
-        # Each kind has one model, see _MODELS.
+        # Each kind has one model, see MODELS.
         return tuple(cast("Document[D]", document) for document in own if document.model is model)
 
 
@@ -157,7 +158,7 @@ def repository_of(files: Files, location: str) -> ConfigurationRepository:
     )
     documents: dict[Key, list[Document[Table]]] = defaultdict(list)
     for place, path in placed:
-        document = Document(path, files.contents[path], _MODELS[place.kind])
+        document = Document(path, files.contents[path], MODELS[place.kind])
         documents[_key(place)].append(document)
     found = {key: tuple(group) for key, group in documents.items()}
     return ConfigurationRepository(location, files.commit, found)

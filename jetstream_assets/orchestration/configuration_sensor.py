@@ -68,7 +68,8 @@ def configuration_sensor(settings: Settings, at: Clock = now) -> SensorDefinitio
         warehouse: WarehouseResource,
     ) -> SensorResult:
         store, yesterday = documents.open(), at().date() - DAY
-        watch = Watch(inputs.source, inputs.experiments, store, settings.first_date, yesterday)
+        first, shards = settings.first_date, settings.shards
+        watch = Watch(inputs.source, inputs.experiments, store, first, yesterday, shards)
         try:
             found = look(watch, _seen(context.cursor))
             _mark_unfollowed(found, warehouse)
@@ -121,6 +122,7 @@ def _request(seen: Seen, affected: AffectedExperiment) -> RunRequest:
             run_tags.RANGE_END: str(affected.last.key),
             run_tags.COMMIT: commit,
             run_tags.CHANGE: _shortened("; ".join(affected.change.what)),
+            **affected.size,
         },
     )
 

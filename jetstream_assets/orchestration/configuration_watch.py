@@ -10,6 +10,7 @@ the same keys.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ from jetstream_assets.orchestration.accepted_configuration import (
 )
 from jetstream_assets.orchestration.partitions import Cell
 from jetstream_assets.orchestration.request import cells_of_all_dates
+from jetstream_assets.orchestration.run_size import size_tags
 from jetstream_assets.report.store import DocumentStore
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ class Watch:
         store: Where snapshots are kept.
         first_date: The first date of the partitions.
         latest: The last date whose data can be complete.
+        shards: Parts at most into which a run's statistics are cut.
     """
 
     source: Source
@@ -81,15 +84,20 @@ class Watch:
     store: DocumentStore
     first_date: date
     latest: date
+    shards: int = 1
 
 
 @dataclass(frozen=True)
 class AffectedExperiment:
-    """An experiment to compute again, from one cell to another, and what of it changed."""
+    """An experiment to compute again, from one cell to another, and what of it changed.
+
+    ``size`` are the run's tags that say what its pod asks for.
+    """
 
     change: ConfigurationChange
     first: Cell
     last: Cell
+    size: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -232,7 +240,10 @@ def _cells(
         if _is_skipped(planner, change.slug):
             left_out.append(f"{change.slug} is left out: its configuration sets skip = true.")
         elif cells:
-            affected.append(AffectedExperiment(change, cells[0], cells[-1]))
+            # The newest first: what is due late is the most.
+            plans = (planner.plan(cell.slug, cell.date) for cell in reversed(cells))
+            size = size_tags(plans, watch.shards)
+            affected.append(AffectedExperiment(change, cells[0], cells[-1], size))
         else:
             reasons = [excluded.reason for excluded in found.excluded]
             early = f"All its dates are before {watch.first_date}, the first of the partitions."

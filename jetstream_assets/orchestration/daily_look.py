@@ -114,7 +114,7 @@ class DailyLook:
                 partition_key=cell.key,
                 tags=commit
                 | {run_tags.DAILY: found.on.isoformat(), run_tags.EXPERIMENT: cell.slug}
-                | size_tags(self.planner.plan(cell.slug, cell.date), self.shards),
+                | size_tags([self.planner.plan(cell.slug, cell.date)], self.shards),
             )
             for cell in found.cells
         ]

@@ -15,22 +15,29 @@ from typing import TYPE_CHECKING
 from jetstream_assets.orchestration import run_tags
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from jetstream_assets.experiments.plan import AnalysisPlan
 
 # No pod may take more, so none is to ask for more.
 _MOST_CORES = 4
 
 
-def size_tags(plan: "AnalysisPlan", shards: int) -> dict[str, str]:
+def size_tags(plans: "Iterable[AnalysisPlan]", shards: int) -> dict[str, str]:
     """The tag by which Dagster's launcher of pods asks for a run's cores.
 
     Args:
-        plan: What the run computes.
+        plans: What the run computes; no more of them are looked at than it takes.
         shards: Parts at most into which its statistics are cut.
     """
     from jetstream_assets.analysis.statistics import Shard  # noqa: PLC0415  # loads tables' library
 
-    used = sum(Shard(index, shards).has_work(plan) for index in range(shards))
+    idle = {Shard(index, shards) for index in range(shards)}
+    for plan in plans:
+        idle -= {shard for shard in idle if shard.has_work(plan)}
+        if shards - len(idle) >= min(shards, _MOST_CORES):
+            break
+    used = shards - len(idle)
     requests = {"cpu": f"{max(1, min(used, _MOST_CORES))}"}
     config = {"container_config": {"resources": {"requests": requests}}}
     return {run_tags.POD: json.dumps(config)}

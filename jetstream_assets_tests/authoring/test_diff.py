@@ -20,6 +20,8 @@ from jetstream_assets_tests.orchestration.laboratory import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from typer.testing import Result
+
 OWN = f"jetstream/{EXPERIMENT.slug}.toml"
 
 
@@ -59,15 +61,15 @@ def _commit(folder: Path, message: str) -> None:
     _git(folder, "commit", "--quiet", "-m", message)
 
 
-def _diff(laboratory: Laboratory, head: str, *options: str) -> str:
+def _run(laboratory: Laboratory, head: str, *options: str) -> Result:
     root = laboratory.root
-    inputs = (
-        "--config",
-        str(root / "configuration"),
-        "--experiments",
-        str(root / "experiments.json"),
-    )
-    result = jetstream("diff", "main", head, *inputs, *options)
+    inputs = {"--config": root / "configuration", "--experiments": root / "experiments.json"}
+    given = [str(part) for pair in inputs.items() for part in pair]
+    return jetstream("diff", "main", head, *given, *options)
+
+
+def _diff(laboratory: Laboratory, head: str, *options: str) -> str:
+    result = _run(laboratory, head, *options)
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -109,27 +111,13 @@ def test_only_what_is_not_stored_costs_anything(laboratory: Laboratory) -> None:
 
 
 def test_a_broken_file_is_named(laboratory: Laboratory) -> None:
-    root = laboratory.root
-    inputs = (
-        "--config",
-        str(root / "configuration"),
-        "--experiments",
-        str(root / "experiments.json"),
-    )
-    result = jetstream("diff", "main", "broken", *inputs)
+    result = _run(laboratory, "broken")
     assert result.exit_code == 0
     assert f"left out: {OWN}: The file is not TOML" in " ".join(result.output.split())
     assert "it is refused now" in result.stdout
 
 
 def test_a_reference_that_is_not_there_is_named(laboratory: Laboratory) -> None:
-    root = laboratory.root
-    inputs = (
-        "--config",
-        str(root / "configuration"),
-        "--experiments",
-        str(root / "experiments.json"),
-    )
-    result = jetstream("diff", "main", "nowhere", *inputs)
+    result = _run(laboratory, "nowhere")
     assert result.exit_code == 2
     assert "nowhere" in result.output

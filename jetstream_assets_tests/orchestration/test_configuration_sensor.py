@@ -205,6 +205,9 @@ def test_a_change_asks_for_its_experiment_from_launch_until_yesterday(watched: W
         run_tags.RANGE_START: str(Cell(SLUG, START).key),
         run_tags.RANGE_END: str(Cell(SLUG, YESTERDAY).key),
     }
+    # So little work is not cut into shards, so one core serves it.
+    asked = json.loads(request.tags[run_tags.POD])["container_config"]["resources"]
+    assert asked == {"requests": {"cpu": "1"}}
     assert request.run_key == f"1:{commit}:{SLUG}"
     (partitions,) = tick.dynamic_partitions_requests or []
     assert partitions.partitions_def_name == EXPERIMENTS

@@ -81,7 +81,7 @@ def test_a_pod_asks_for_a_core_for_each_shard_that_has_work(
     inputs = resources(laboratory.settings)["inputs"]
     assert isinstance(inputs, InputsResource)
     plan = inputs.planner().plan(EXPERIMENT.slug, FIRST_WEEK)
-    asked = [json.loads(size_tags(plan, shards)[run_tags.POD]) for shards in (1, 2)]
+    asked = [json.loads(size_tags([plan], shards)[run_tags.POD]) for shards in (1, 2)]
     assert [found["container_config"]["resources"]["requests"] for found in asked] == [
         {"cpu": "1"},
         {"cpu": "2"},
