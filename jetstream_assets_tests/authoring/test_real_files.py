@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +23,33 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2] / "../shared/data/metric-hub"
 # Experiments that no record makes whole: a name that nobody defines, a query that contradicts the
 # analysis unit, a function that DuckDB has no macro for.
-WITH_ERRORS = 21
-_MUTATIONS = 60
+WITH_ERRORS = {
+    f"jetstream/{slug}.toml"
+    for slug in (
+        "cross-platform-enhanced-suggest",
+        "desktop-address-autofill-austria-release-holdback",
+        "desktop-address-autofill-poland-release-holdback",
+        "fakespot-in-suggest",
+        "firefox-mdn-web-docs-suggestion-experiment",
+        "higher-placement-phase-3-relaunch",
+        "home-and-newtab-wallpapers-v1-highlight",
+        "home-and-newtab-wallpapers-v1-spotlight",
+        "home-and-newtab-weather-v1",
+        "impact-of-race-cache-with-network-feature",
+        "long-term-holdback-2026-growth-desktop",
+        "mozilla-foundation-donation-promotion-moments-page",
+        "new-unified-search-for-firefox-android",
+        "pages-ranking-experiment-revised",
+        "release-android-onboarding-redesign",
+        "shortcuts-visual-refresh",
+        "speculative-connect-sockets-increased-population",
+        "speculative-connect-sockets",
+        "sponsored-suggestion-placement-phase-2",
+        "sponsored-suggestion-placement",
+        "weather-suggestions-simplified",
+    )
+}
+_MUTATIONS = 30
 _SCRAPS = (
     b"""|"|'''|[|]|{{|}}|=|\n|\x00|\xff|-- |;|DROP TABLE x|1e999|nan|..|{% for x in y %}""".split(
         b"|"
@@ -41,15 +65,21 @@ def repository() -> ConfigurationRepository:
 
 
 def test_what_is_wrong_in_real_files_has_its_place(repository: ConfigurationRepository) -> None:
+    """Of the experiments those that cannot be computed, and a few others; of the rest all."""
+    paths = {d.path for group in repository.documents.values() for d in group}
+    own = [path for path in sorted(paths) if path.count("/") == 1 and path.startswith("jetstream/")]
     seen: list[tuple[int, int]] = []
-    found = check(repository, {}, on_progress=lambda done, total: seen.append((done, total)))
-    assert len(found.paths) == 560
-    assert seen[-1][0] == seen[-1][1] > 500
+    found = check(
+        repository,
+        {},
+        paths=(paths - set(own)) | set(own[::12]) | WITH_ERRORS,
+        on_progress=lambda done, total: seen.append((done, total)),
+    )
+    assert seen[-1][0] == seen[-1][1] > 100
     errors = [one for one in found.findings if one.severity is Severity.ERROR]
-    assert len({one.path for one in errors}) == WITH_ERRORS
-    assert all(one.path.startswith("jetstream/") and one.line for one in errors)
-    kinds = Counter(one.severity.value for one in found.findings)
-    assert kinds == {"error": 63, "warning": 739}
+    assert {one.path for one in errors} == WITH_ERRORS
+    assert all(one.line for one in errors)
+    assert any(one.severity is Severity.WARNING for one in found.findings)
 
 
 def test_nearly_all_of_it_is_understood(
