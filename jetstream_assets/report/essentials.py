@@ -32,8 +32,9 @@ _FIELDS = ("point", "lower", "upper", "comparison", "branch")
 class Essential:
     """A metric in a branch against the reference branch.
 
-    ``relative`` is the record of the relative difference, ``p_value`` the adjusted one where there
-    is one, ``direction`` ``better``, ``worse`` or ``no certain difference``.
+    ``relative`` is the record of the relative difference, empty where there is none; ``p_value``
+    the adjusted one where there is one; ``direction`` ``better``, ``worse``, ``no certain
+    difference``, ``not known`` without bounds, or ``no result``.
     """
 
     metric: MetricRecord
@@ -104,7 +105,7 @@ def _rows(found: Sequence[Essential]) -> Iterator[list[str]]:
     for one in found:
         text = estimate_text({name: one.relative.get(name) for name in _FIELDS})
         name = one.metric.friendly_name or one.metric.name
-        difference = f"{text.point} {text.interval}".strip()
+        difference = f"{text.point} {text.interval}".strip() or NOT_AVAILABLE
         yield [name, one.metric.role, one.branch, one.direction, difference, _p_text(one.p_value)]
 
 
@@ -121,10 +122,12 @@ def _essential(metric: MetricRecord, branch: str, records: Sequence[Record]) -> 
         if (record["metric"], record["statistic"], record["branch"])
         == (metric.name, metric.statistic, branch)
     ]
-    relative = _usual(own, "relative_uplift")
-    if relative is None:
-        return None
+    relative = _usual(own, "relative_uplift") or {}
     deciding = _usual(own, "difference") or relative
+    if not deciding:
+        # A metric of the rule that is not there must be seen; of others the page tells.
+        is_decisive = metric.role != "other"
+        return Essential(metric, branch, "no result", {}, None) if is_decisive else None
     p_value = deciding.get("p_value_adjusted", deciding.get("p_value"))
     direction = _direction(deciding, is_more_better=metric.bigger_is_better)
     return Essential(metric, branch, direction, relative, p_value)

@@ -52,6 +52,21 @@ def test_with_a_rule_only_its_metrics_are_essential() -> None:
     assert set(_found(metrics[1:], *records)) == {"rest"}
 
 
+def test_a_metric_of_the_rule_without_a_result_is_seen() -> None:
+    metrics = [metric("there", role="goal"), metric("absolute", role="goal")]
+    told = overview(metrics=[*metrics, metric("gone", role="guardrail")])
+    (difference,) = (r for r in compared("absolute") if r.get("comparison") == "difference")
+    found = essentials(told, [*compared("there"), difference])
+    directions = {one.metric.name: one.direction for one in found}
+    assert directions == {"there": "better", "absolute": "better", "gone": "no result"}
+    text = essentials_markdown(told, found)
+    assert "| gone | guardrail | treatment | no result | n/a | n/a |" in text
+    assert "| absolute | goal | treatment | better | n/a | 0.2000 |" in text
+    (packed,) = re.findall(r"base64,([^)]*)\)", forest_markdown(found))
+    picture = ET.fromstring(base64.b64decode(packed))  # noqa: S314  # our own
+    assert len([*picture.iter(f"{SVG}circle")]) == 1
+
+
 def test_of_several_levels_the_usual_one_speaks() -> None:
     wide = compared("clicks", ci_width=0.99, lower=-1.0, upper=2.0)
     usual = compared("clicks", lower=0.5, upper=1.5)
