@@ -75,6 +75,21 @@ def test_it_draws_what_is_selected(output: Path) -> None:
     assert title == "small-experiment: weekly 2, enrollments, all"
 
 
+def test_what_is_put_together_is_drawn_too(output: Path) -> None:
+    found = results.load(output, EXPERIMENT.slug)
+    weekly, overall = found[found.period == "weekly"], found[found.period == "overall"]
+    owners = pd.DataFrame({"metric": ["searches"], "owner": ["search"]})
+    for joined in (pd.concat([weekly, overall]), found.merge(owners, on="metric")):
+        assert isinstance(joined, results.Results)
+        assert joined.reference_branch == "control"
+        assert "overall 1" in joined.plot().get_title()
+    other = weekly.copy()
+    other.reference_branch = "treatment"
+    mixed = pd.concat([weekly, other])
+    with pytest.raises(NothingToDrawError, match="difference from None"):
+        mixed.plot()
+
+
 def test_points_are_drawn_where_they_are(output: Path) -> None:
     found = results.load(output, EXPERIMENT.slug)
     ax = found.plot()

@@ -58,17 +58,30 @@ class NoResultsError(JetstreamError):
 
 
 class Results(pd.DataFrame):
-    """A frame of results that draws its effects; rows may be selected, and it still does.
+    """A frame of results that draws its effects; rows may be selected or joined, and it still does.
 
-    ``reference_branch`` is that of the experiment, None where it has none.
+    ``reference_branch`` is that of the experiment, None where it has none or where frames of
+    experiments with different ones were put together.
     """
 
     _metadata = ["reference_branch"]  # noqa: RUF012  # pandas names it so
-    reference_branch: str | None
+    reference_branch: str | None = None
 
     @property
     def _constructor(self) -> Callable[..., Results]:
         return Results
+
+    def __finalize__(self, other: Any, method: str | None = None, **options: Any) -> Results:  # noqa: ANN401  # pandas' own
+        """Keep the reference branch also where pandas does not: in `concat` and `merge`."""
+        sources = {"concat": "objs", "merge": "left"}
+        if method not in sources:
+            super().__finalize__(other, method=method, **options)  # type: ignore[misc]  # not in the stubs
+            return self
+        found = getattr(other, sources[method], ())
+        frames = [found] if isinstance(found, pd.DataFrame) else found
+        known = {frame.reference_branch for frame in frames if isinstance(frame, Results)}
+        self.reference_branch = known.pop() if len(known) == 1 else None
+        return self
 
     def plot(self, ax: Axes | None = None) -> Axes:  # type: ignore[override]  # its own drawing
         """A forest plot: the relative differences from the reference branch, metric by metric.
