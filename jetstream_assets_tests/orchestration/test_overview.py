@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 DECISION = '[experiment]\ndecision = { goals = ["searches"], guardrails = { active_hours = 0.5 } }'
 NAME = "overview/overview_small_experiment.json"
 PAGE = "pages/small_experiment.html"
+# What a run asked of the warehouse is kept of each run, also of one that computes nothing.
+COSTS = "query_costs"
 
 
 def _overview(laboratory: Laboratory) -> Overview:
@@ -123,6 +125,25 @@ def _check_windows(told: Overview, laboratory: Laboratory) -> None:
         for row in laboratory.rows("statistics", "NOT is_provisional")
     }
     assert {(w.start, w.end, w.window_index) for w in told.windows} == stored
+
+
+def test_a_changed_rule_writes_documents_and_computes_nothing(laboratory: Laboratory) -> None:
+    def written() -> dict[str, int]:
+        stored = laboratory.results.rglob("*.parquet")
+        tables = {path: path.relative_to(laboratory.results).parts[0] for path in stored}
+        return {str(p): p.stat().st_mtime_ns for p, table in tables.items() if table != COSTS}
+
+    laboratory.run(END)
+    before = written()
+    assert _overview(laboratory).verdict is None
+    laboratory.amend("[experiment]", DECISION)
+    laboratory.run(END)
+    assert _overview(laboratory).verdict is not None
+    assert written() == before
+    # The same look does see what a changed statistic computes again.
+    laboratory.amend("[metrics.searches.statistics.deciles]", "")
+    laboratory.run(END)
+    assert written() != before
 
 
 def test_while_units_enroll_results_are_provisional_and_nothing_is_decided(
