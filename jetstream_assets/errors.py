@@ -39,6 +39,12 @@ class ConfigError(JetstreamError):
         super().__init__(f"{where}: {problem}" + (f" {remedy}" if remedy else ""))
 
 
+def error_at(origin: str, problem: str, remedy: str = "") -> ConfigError:
+    """An error about what is written at an origin, ``path: key`` or a path alone."""
+    path, _, key = origin.partition(": ")
+    return ConfigError(path, key, problem, remedy)
+
+
 class UnreachableConfigError(ConfigError):
     """The repository of the configuration does not answer, now."""
 

@@ -6,23 +6,26 @@ Belongs here: which files are checked how, in which order. Does not: the checks 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jetstream_assets.authoring.compiling import Compiler
+from jetstream_assets.authoring.dry_run import DryRun
 from jetstream_assets.authoring.findings import Checked, Cost, Finding, Severity
-from jetstream_assets.authoring.meaning import Meaning, meaning
+from jetstream_assets.authoring.meaning import meaning
 from jetstream_assets.authoring.written import found_at, written_findings
+from jetstream_assets.config.document import Document
 from jetstream_assets.config.layout import Kind
+from jetstream_assets.config.repository import ConfigurationRepository
+from jetstream_assets.config.schema.base import Table
+from jetstream_assets.experiments.record import ExperimentRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection
 
-    from jetstream_assets.authoring.dry_run import DryRun
-    from jetstream_assets.config.document import Document
-    from jetstream_assets.config.repository import ConfigurationRepository, Key
-    from jetstream_assets.config.schema.base import Table
+    from jetstream_assets.config.repository import Key
     from jetstream_assets.errors import ConfigError
-    from jetstream_assets.experiments.record import ExperimentRecord
 
 
 def check(
@@ -48,56 +51,49 @@ def check(
     documents = {d.path: d for group in repository.documents.values() for d in group}
     wanted = {path for path in documents if paths is None or path in paths}
     keys = [key for key, group in repository.documents.items() if wanted & {d.path for d in group}]
-    findings = [f for path in sorted(wanted) for f in _written(documents[path])]
-    compiler = Compiler()
+    findings = [f for path in sorted(wanted) for f in written_findings(documents[path])]
+    asked = _Check(repository, records, documents, dry_run)
     costs: list[Cost] = []
     for done, key in enumerate(sorted(keys)):
         on_progress(done, len(keys))
-        found = _meaning(key, repository, records)
-        findings += _meant(found, documents)
-        if found is not None and found.configuration is not None:
-            path = repository.documents[key][-1].path
-            refused = tuple(compiler.problems(found.configuration, path))
-            if dry_run is not None and key[0] is Kind.EXPERIMENT and not refused:
-                refused, cost = dry_run.ask(found.configuration, path)
-                costs.append(cost)
-            findings += [_finding(error, documents) for error in refused]
+        if all(d.problem is None and not d.is_foreign for d in repository.documents[key]):
+            found, cost = asked.of(key)
+            findings += found
+            costs += cost
     on_progress(len(keys), len(keys))
     ordered = tuple(sorted(dict.fromkeys(findings)))
     return Checked(tuple(sorted(wanted)), ordered, tuple(costs))
 
 
-def _written(document: Document[Table]) -> Iterator[Finding]:
-    if not document.is_foreign:
-        yield from written_findings(document)
+@dataclass
+class _Check:
+    """The checks of files that can be read, each of which may need others."""
 
+    repository: ConfigurationRepository
+    records: Mapping[str, ExperimentRecord]
+    documents: Mapping[str, Document[Table]]
+    dry_run: DryRun | None
+    compiler: Compiler = field(default_factory=Compiler)
 
-def _meaning(
-    key: Key, repository: ConfigurationRepository, records: Mapping[str, ExperimentRecord]
-) -> Meaning | None:
-    """What the files mean; None where one cannot be read, or is another tool's."""
-    group = repository.documents[key]
-    if any(document.problem is not None or document.is_foreign for document in group):
-        return None
-    return meaning(key, repository, records)
+    def of(self, key: Key) -> tuple[list[Finding], list[Cost]]:
+        """What is wrong in the files of a key, and what an experiment's statements would read."""
+        found = meaning(key, self.repository, self.records)
+        told = [(Severity.ERROR, error) for error in found.errors]
+        told += [(Severity.WARNING, warning) for warning in found.warnings]
+        costs: list[Cost] = []
+        if found.configuration is not None:
+            path = self.repository.documents[key][-1].path
+            told += self.compiler.problems(found.configuration, path)
+            is_fine = all(severity is Severity.WARNING for severity, _ in told)
+            if self.dry_run is not None and key[0] is Kind.EXPERIMENT and is_fine:
+                refused, cost = self.dry_run.ask(found.configuration, path)
+                told += [(Severity.ERROR, error) for error in refused]
+                costs.append(cost)
+        return [self._finding(severity, error) for severity, error in told], costs
 
-
-def _meant(found: Meaning | None, documents: Mapping[str, Document[Table]]) -> Iterator[Finding]:
-    if found is None:
-        return
-    for error in found.errors:
-        yield _finding(error, documents)
-    for warning in found.warnings:
-        yield _finding(warning, documents, Severity.WARNING)
-
-
-def _finding(
-    error: ConfigError,
-    documents: Mapping[str, Document[Table]],
-    severity: Severity = Severity.ERROR,
-) -> Finding:
-    message = f"{error.problem} {error.remedy}".strip()
-    document = documents.get(error.path)
-    if document is None:
-        return Finding(error.path, 0, 0, severity, error.key, message)
-    return found_at(document, error.key, message, severity)
+    def _finding(self, severity: Severity, error: ConfigError) -> Finding:
+        message = f"{error.problem} {error.remedy}".strip()
+        document = self.documents.get(error.path)
+        if document is None:
+            return Finding(error.path, 0, 0, severity, error.key, message)
+        return found_at(document, error.key, message, severity)

@@ -6,14 +6,14 @@ be written at all (`compiling`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from jetstream_assets.authoring.compiling import planned_windows
 from jetstream_assets.authoring.findings import Cost
-from jetstream_assets.errors import ConfigError, QueryError
+from jetstream_assets.errors import QueryError, error_at
 from jetstream_assets.experiments.metrics import AnalysisBasis
 from jetstream_assets.sql.enrollments import enrollments_query
 from jetstream_assets.sql.metrics import metric_probe, metrics_query
@@ -22,6 +22,7 @@ from jetstream_assets.warehouse.base import Warehouse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from jetstream_assets.errors import ConfigError
     from jetstream_assets.experiments.configuration import AnalysisConfiguration
     from jetstream_assets.experiments.plan import PlannedWindow
 
@@ -45,26 +46,24 @@ class DryRun:
             configuration: The experiment's.
             path: Its file.
         """
-        cost = Cost(path, 0, 0, 0)
         try:
             read = self.warehouse.dry_run(enrollments_query(configuration)).bytes_read
         except QueryError as error:
             at = configuration.enrollment_query_origin or path
             problem = f"The warehouse refuses the query of enrollments: {error.problem}"
-            return (_error(at, problem),), replace(cost, statements=1, refused=1)
-        errors: list[ConfigError] = []
-        cost = replace(cost, statements=1, bytes_read=read)
-        for window in planned_windows(configuration):
-            for basis in AnalysisBasis:
-                refused, read = self._window(configuration, window, basis, path)
-                errors += refused
-                cost = Cost(
-                    path,
-                    cost.statements + 1,
-                    cost.bytes_read + read,
-                    cost.refused + bool(refused),
-                )
-        return tuple(dict.fromkeys(errors)), cost
+            return (error_at(at, problem),), Cost(path, statements=1, bytes_read=0, refused=1)
+        asked = [
+            self._window(configuration, window, basis, path)
+            for window in planned_windows(configuration)
+            for basis in AnalysisBasis
+        ]
+        cost = Cost(
+            path,
+            statements=1 + len(asked),
+            bytes_read=read + sum(size for _, size in asked),
+            refused=sum(bool(errors) for errors, _ in asked),
+        )
+        return tuple(error for errors, _ in asked for error in errors), cost
 
     def _window(
         self,
@@ -74,13 +73,13 @@ class DryRun:
         path: str,
     ) -> tuple[tuple[ConfigError, ...], int]:
         table = exp.to_table(_ENROLLMENTS)
-        query = metrics_query(configuration, [window], table, bases=(basis,))
         try:
+            query = metrics_query(configuration, [window], table, bases=(basis,))
             return (), self.warehouse.dry_run(_with_enrollments(query, configuration)).bytes_read
         except QueryError as error:
             culprits = tuple(self._culprits(configuration, window, basis))
             whole = f"The warehouse refuses {window.due.period.config_key} metrics, basis {basis}"
-            return culprits or (_error(path, f"{whole}: {error.problem}"),), 0
+            return culprits or (error_at(path, f"{whole}: {error.problem}"),), 0
 
     def _culprits(
         self, configuration: AnalysisConfiguration, window: PlannedWindow, basis: AnalysisBasis
@@ -91,11 +90,11 @@ class DryRun:
             metric = configuration.metric(name)
             if basis not in metric.analysis_bases:
                 continue
-            probe = metric_probe(configuration, window, basis, name, table)
             try:
+                probe = metric_probe(configuration, window, basis, name, table)
                 self.warehouse.dry_run(_with_enrollments(probe, configuration))
             except QueryError as error:
-                yield _error(metric.origin, f"The warehouse refuses it: {error.problem}")
+                yield error_at(metric.origin, f"The warehouse refuses it: {error.problem}")
 
 
 def _with_enrollments(query: exp.Select, configuration: AnalysisConfiguration) -> exp.Select:
@@ -104,8 +103,3 @@ def _with_enrollments(query: exp.Select, configuration: AnalysisConfiguration) -
     parts = found.args["with_"].expressions
     found.args["with_"].set("expressions", [parts[-1], *parts[:-1]])
     return found
-
-
-def _error(origin: str, problem: str) -> ConfigError:
-    path, _, key = origin.partition(": ")
-    return ConfigError(path, key, problem)

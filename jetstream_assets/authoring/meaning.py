@@ -6,21 +6,20 @@ its SQL (`compiling`).
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jetstream_assets.config.layers import Origin
 from jetstream_assets.config.layout import Kind
 from jetstream_assets.config.metrics import MetricResolver
-from jetstream_assets.config.named_metrics import any_record, likely_record
+from jetstream_assets.config.named_metrics import any_record, likely_records
 from jetstream_assets.config.resolve import resolve, scope_of
 from jetstream_assets.config.segments import resolve_segment
 from jetstream_assets.config.summaries import period_problems
 from jetstream_assets.config.wording import dotted_key, shown
-from jetstream_assets.errors import ConfigError
+from jetstream_assets.errors import ConfigError, error_at
 from jetstream_assets.experiments.configuration import AnalysisConfiguration
-from jetstream_assets.experiments.experiment import Branch
+from jetstream_assets.experiments.experiment import Branch, is_slug
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from jetstream_assets.config.scope import Scope
     from jetstream_assets.experiments.record import ExperimentRecord
 
-_SLUG = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _SLUG_REMEDY = (
     "Name the file as the experiment: letters, digits, dashes and underscores, then .toml."
 )
@@ -61,37 +59,60 @@ def meaning(
         repository: The whole configuration.
         records: Experiments' records by slug; for others one is invented.
     """
-    kind, name, app_name = key
+    kind, name, _app_name = key
     if kind is Kind.DEFINITIONS:
         return Meaning(tuple(_definition_errors(name, repository)))
     if kind is Kind.FUNCTIONS:
         return Meaning(())
-    if kind is Kind.EXPERIMENT and _SLUG.fullmatch(name) is None:
+    if kind is Kind.EXPERIMENT and not is_slug(name):
         path = repository.documents[key][-1].path
         return Meaning((ConfigError(path, "", f"{shown(name)} is no slug.", _SLUG_REMEDY),))
-    record = {
-        Kind.EXPERIMENT: lambda: records.get(name) or likely_record(name, repository),
-        Kind.OUTCOME: lambda: any_record(app_name, (name,)),
-        Kind.DEFAULTS: lambda: any_record(name),
-    }[kind]()
-    try:
-        configuration = _resolved(record, repository, is_invented=name not in records)
-    except ConfigError as error:
-        return Meaning(tuple(dict.fromkeys((*_errors(record, repository), error))))
-    return Meaning((), tuple(_warnings(key, configuration, repository)), configuration)
+    candidates = _candidates(key, repository, records)
+    found = _first_resolved(candidates, repository)
+    if isinstance(found, ConfigError):
+        errors = (*_errors(candidates[0], repository), found)
+        # The same mistake, found twice, is two errors with one text.
+        return Meaning(tuple({str(error): error for error in errors}.values()))
+    return Meaning((), tuple(_warnings(key, found, repository)), found)
 
 
-def _resolved(
-    record: ExperimentRecord, repository: ConfigurationRepository, *, is_invented: bool
-) -> AnalysisConfiguration:
-    """The configuration; an invented record has the reference branch that the file names."""
-    configuration = resolve(record, repository)
-    reference = configuration.experiment.reference_branch
-    known = {branch.slug for branch in record.branches}
-    if not is_invented or reference is None or reference in known:
-        return configuration
-    branches = (Branch(reference), *record.branches)
-    return resolve(replace(record, branches=branches), repository)
+def _candidates(
+    key: Key, repository: ConfigurationRepository, records: Mapping[str, ExperimentRecord]
+) -> tuple[ExperimentRecord, ...]:
+    """The records that the files may be about, the likeliest first."""
+    kind, name, app_name = key
+    if kind is Kind.OUTCOME:
+        return (any_record(app_name, (name,)),)
+    if kind is Kind.DEFAULTS:
+        return (any_record(name),)
+    known = records.get(name)
+    if known is not None:
+        return (known,)
+    likely = likely_records(name, repository)
+    reference = _named_reference(name, repository)
+    if reference is None or reference in {branch.slug for branch in likely[0].branches}:
+        return likely
+    return tuple(replace(one, branches=(Branch(reference), *one.branches)) for one in likely)
+
+
+def _named_reference(slug: str, repository: ConfigurationRepository) -> str | None:
+    """The reference branch that the experiment's own files name."""
+    readable = [d.value.experiment for d in repository.experiment(slug) if d.problem is None]
+    named = [table.reference_branch for table in readable if table.reference_branch is not None]
+    return named[-1] if named else None
+
+
+def _first_resolved(
+    records: tuple[ExperimentRecord, ...], repository: ConfigurationRepository
+) -> AnalysisConfiguration | ConfigError:
+    """The first configuration that can be resolved, or why that of the likeliest cannot."""
+    reasons = []
+    for record in records:
+        try:
+            return resolve(record, repository)
+        except ConfigError as error:
+            reasons.append(error)
+    return reasons[0]
 
 
 def _errors(record: ExperimentRecord, repository: ConfigurationRepository) -> Iterator[ConfigError]:
@@ -151,13 +172,12 @@ def _future_segments(configuration: AnalysisConfiguration) -> Iterator[ConfigErr
     for segment in configuration.segments:
         source = segment.data_source
         if source.window_end > 0:
-            path, _, key = segment.origin.partition(": ")
             problem = (
                 f"The segment {segment.name!r} looks at days after enrollment: its data source "
                 f"{source.name!r} has window_end {source.window_end}. A branch may change who is "
                 "in it, so that effects within it mean nothing."
             )
-            yield ConfigError(path, key, problem, "End the window on day 0 or before.")
+            yield error_at(segment.origin, problem, "End the window on day 0 or before.")
 
 
 def _unused(

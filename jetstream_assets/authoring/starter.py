@@ -13,13 +13,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from jetstream_assets.config.layout import Kind
 from jetstream_assets.config.wording import cut, did_you_mean, one_of, shown
 from jetstream_assets.errors import ConfigError
+from jetstream_assets.experiments.experiment import is_slug
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from jetstream_assets.config.repository import ConfigurationRepository
 
-_SLUG = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
 _MOST_NAMES = 30
 
@@ -35,7 +35,7 @@ def starter(slug: str, app_name: str | None, repository: ConfigurationRepository
     Raises:
         ConfigError: The slug is none, it has a file already, or the application is not known.
     """
-    if _SLUG.fullmatch(slug) is None:
+    if not is_slug(slug):
         problem = f"{shown(slug)} is no slug; use letters, digits, dashes and underscores."
         raise ConfigError(cut(slug), "", problem)
     existing = repository.experiment(slug)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 def written_findings(document: Document[Table]) -> Iterator[Finding]:
-    """Every mistake of a file; the first alone where it cannot be read at all."""
+    """Every mistake of a file; the first alone where it cannot be read, none of another tool's."""
+    if document.is_foreign:
+        return
     problem = document.problem
     if problem is None:
         for unknown in document.unknown_keys:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jetstream_assets.config.hypotheses import statistics_of
 from jetstream_assets.config.wording import did_you_mean, one_of, shown
 from jetstream_assets.experiments.decision import DecisionRule, Guardrail
 from jetstream_assets.experiments.hypotheses import SPEAKERS
@@ -43,7 +44,7 @@ def resolve_decision(
         return None
     origin = settings.at("decision")
     period = DECIDING[table.period]
-    listed = _statistics(period, periods)
+    listed = statistics_of([one for one in periods if one.period is period])
     for key, names in (("goals", table.goals), ("guardrails", tuple(table.guardrails))):
         for name in names:
             place = origin.below(key)
@@ -80,12 +81,3 @@ def _check_basis(origin: Origin, metric: Metric, basis: AnalysisBasis) -> None:
         problem = f"found {shown(metric.name)}; it is computed for {found}, not for {basis}."
         remedy = "Add the basis to the metric's analysis_bases, or decide by another basis."
         raise origin.error(problem, remedy)
-
-
-def _statistics(period: Period, periods: Sequence[PeriodSummaries]) -> dict[str, set[str]]:
-    """The statistics of every metric that the period lists."""
-    found: dict[str, set[str]] = {}
-    for one in periods:
-        for summary in one.summaries if one.period is period else ():
-            found.setdefault(summary.metric, set()).add(summary.statistic)
-    return found

@@ -12,6 +12,8 @@ from jetstream_assets.config.wording import did_you_mean, one_of, shown
 from jetstream_assets.experiments.hypotheses import SPEAKERS, MultipleComparisons, PowerGoal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jetstream_assets.config.effective import Settings
     from jetstream_assets.experiments.configuration import PeriodSummaries
 
@@ -28,7 +30,7 @@ def resolve_multiple_comparisons(
     if table is None:
         return None
     origin = settings.at("multiple_comparisons").below("metrics")
-    statistics = _statistics(periods)
+    statistics = statistics_of(periods)
     for name in table.metrics:
         if name not in statistics:
             problem = f"found {shown(name)}; no period of this experiment lists such a metric."
@@ -48,8 +50,8 @@ def resolve_power(settings: Settings) -> PowerGoal | None:
     return None if table is None else PowerGoal(table.effect, table.power)
 
 
-def _statistics(periods: tuple[PeriodSummaries, ...]) -> dict[str, set[str]]:
-    """The statistics of every metric that some period lists."""
+def statistics_of(periods: Sequence[PeriodSummaries]) -> dict[str, set[str]]:
+    """The statistics of every metric that one of these periods lists."""
     found: dict[str, set[str]] = {}
     for period in periods:
         for summary in period.summaries:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from jetstream_assets.config.layers import Origin
 from jetstream_assets.config.layout import Kind
 from jetstream_assets.config.metrics import MetricResolver
-from jetstream_assets.config.resolve import resolve, scope_of
+from jetstream_assets.config.resolve import scope_of
 from jetstream_assets.errors import ConfigError
 from jetstream_assets.experiments.experiment import Branch
 from jetstream_assets.experiments.metrics import Metric
@@ -150,25 +150,16 @@ def _record(slug: str, app_name: str) -> ExperimentRecord:
     )
 
 
-def likely_record(slug: str, repository: ConfigurationRepository) -> ExperimentRecord:
-    """A record for an experiment's file of which nothing else is known, with invented values.
+def likely_records(slug: str, repository: ConfigurationRepository) -> tuple[ExperimentRecord, ...]:
+    """Records for an experiment's file of which nothing else is known, with invented values.
 
-    Its application is one for which the file can be resolved, or else the one in which most of its
-    metrics can.
+    One for each application, that in which most of the file's metrics can be resolved first.
     """
     layers = _readable(repository.experiment(slug))
     names = tuple(name for layer in layers for name in _listed(layer))
     records = tuple(_record(slug, app_name) for app_name in PLATFORMS)
     best = _best(_File(Kind.EXPERIMENT, names, records), repository)[0]
-    return next((one for one in (best, *records) if _can_be_resolved(one, repository)), best)
-
-
-def _can_be_resolved(record: ExperimentRecord, repository: ConfigurationRepository) -> bool:
-    try:
-        resolve(record, repository)
-    except ConfigError:
-        return False
-    return True
+    return (best, *(record for record in records if record != best))
 
 
 def any_record(app_name: str, outcomes: tuple[str, ...] = ()) -> ExperimentRecord:

@@ -53,10 +53,8 @@ def first_problem(error: ValidationError) -> tuple[str, str]:
 
     Further problems are counted in the sentence.
     """
-    details = error.errors(include_url=False, include_context=False)
-    key = dotted_key(details[0]["loc"])
-    more = f" ({len(details) - 1} more problems follow.)" if len(details) > 1 else ""
-    return key, _sentence(details[0]) + more
+    (key, sentence), *others = every_problem(error)
+    return key, sentence + (f" ({len(others)} more problems follow.)" if others else "")
 
 
 def every_problem(error: ValidationError) -> tuple[tuple[str, str], ...]:
@@ -67,8 +65,7 @@ def every_problem(error: ValidationError) -> tuple[tuple[str, str], ...]:
 
 def all_problems(error: ValidationError) -> str:
     """Every problem of a validation error with its key, in one line."""
-    details = error.errors(include_url=False, include_context=False)
-    return " ".join(f"{dotted_key(d['loc']) or 'record'}: {_sentence(d)}" for d in details)
+    return " ".join(f"{key or 'record'}: {sentence}" for key, sentence in every_problem(error))
 
 
 def one_of(values: Sequence[str]) -> str:

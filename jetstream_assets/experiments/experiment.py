@@ -99,6 +99,11 @@ class Experiment:
         return replace(self, enrollment_period=days)
 
 
+def is_slug(text: str) -> bool:
+    """Whether a text can be a slug: letters, digits, dashes and underscores."""
+    return re.fullmatch(r"[A-Za-z0-9_-]+", text) is not None
+
+
 def normalized(slug: str) -> str:
     """A slug with every character outside [A-Za-z0-9_] as an underscore."""
     return re.sub(r"[^A-Za-z0-9_]", "_", slug)

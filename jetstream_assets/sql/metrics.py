@@ -89,13 +89,12 @@ def metrics_query(
     ]
     metrics = sorted({name for part in parts for name in part.metric_names})
     sanity = sorted({name for part in parts for name in part.sanity_names} - set(metrics))
-    segments = [segment.name for segment in configuration.segments]
-    columns = [*UNIT_COLUMNS, *segments, *EXPOSURE_COLUMNS, *WINDOW_COLUMNS, *metrics, *sanity]
-    fragments.check_distinct(columns, "metrics")
     values = [*metrics, *sanity]
+    columns = metrics_columns(configuration, values)
     rows, relations = (
         rolled_rows(parts, stored, values) if stored else _rows_of_sources(parts, values)
     )
+    segments = [segment.name for segment in configuration.segments]
     relations = {ENROLLED: _enrolled(segments, enrollments)} | relations
     # Not copied: the trees are large, and nobody else holds them.
     query = exp.select(*(exp.column(fragments.name(column)) for column in columns))
@@ -103,6 +102,18 @@ def metrics_query(
     for name, relation in relations.items():
         query = query.with_(name, as_=relation, copy=False)
     return query.order_by(*_ORDER, copy=False)
+
+
+def metrics_columns(configuration: AnalysisConfiguration, values: Sequence[str]) -> list[str]:
+    """The columns of a metrics query with these columns of metrics, in their order.
+
+    Raises:
+        QueryError: A metric or segment has the name of another one, or of a column that all have.
+    """
+    segments = [segment.name for segment in configuration.segments]
+    columns = [*UNIT_COLUMNS, *segments, *EXPOSURE_COLUMNS, *WINDOW_COLUMNS, *values]
+    fragments.check_distinct(columns, "metrics")
+    return columns
 
 
 def metric_probe(

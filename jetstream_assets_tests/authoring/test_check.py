@@ -153,6 +153,44 @@ def test_what_is_probably_not_meant_is_a_warning(
     assert _check(own, "--strict").exit_code == 1
 
 
+def test_a_function_that_only_bigquery_knows_is_a_warning(repository: Path) -> None:
+    (repository / "definitions/firefox_desktop.toml").write_text(
+        DEFINITIONS.replace("SUM(clicks)", "SUM(ours.udf.weight(clicks))")
+    )
+    result = _check(repository)
+    assert result.exit_code == 0, result.output
+    assert "definitions/firefox_desktop.toml:6:1: warning:" in _told(result)
+    assert "in BigQuery only: Function ours.udf.weight" in _told(result)
+
+
+def test_the_same_query_is_right_for_one_analysis_unit_and_wrong_for_another(
+    repository: Path,
+) -> None:
+    query = """enrollment_query = '''
+        SELECT profile_group_id AS analysis_id, "control" AS branch,
+               DATE "2024-01-01" AS enrollment_date, 1 AS num_enrollment_events FROM t'''
+    """
+    metrics = "[metrics]\nweekly = ['clicks']\n"
+    fine, wrong = (repository / f"jetstream/{name}.toml" for name in ("a-fine", "b-wrong"))
+    fine.write_text(f"[experiment]\nanalysis_unit = 'profile_group_id'\n{query}\n{metrics}")
+    wrong.write_text(f"[experiment]\n{query}\n{metrics}")
+    files = _json(_check(repository, "--format", "json"))
+    assert files["jetstream/a-fine.toml"]["errors"] == []
+    (error,) = files["jetstream/b-wrong.toml"]["errors"]
+    assert "the analysis unit is client_id" in error["message"]
+
+
+def test_a_metric_with_the_name_of_a_column_is_told(repository: Path) -> None:
+    (repository / "definitions/firefox_desktop.toml").write_text(
+        DEFINITIONS.replace("metrics.clicks", "metrics.branch")
+    )
+    own = repository / "jetstream/mine.toml"
+    own.write_text('[metrics]\nweekly = ["branch"]\n')
+    result = _check(own)
+    assert result.exit_code == 1
+    assert "the column 'branch' would exist twice" in _told(result)
+
+
 def test_every_mistake_is_told_and_a_shared_one_once(repository: Path) -> None:
     (repository / "jetstream/mine.toml").write_text('[metrics]\nweekly = ["a", "b", "clicks"]')
     (repository / "jetstream/other.toml").write_text(OWN)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2] / "../shared/data/metric-hub"
 # Experiments that no record makes whole: a name that nobody defines, a query that contradicts the
-# analysis unit, a function that DuckDB has no macro for.
+# analysis unit.
 WITH_ERRORS = {
     f"jetstream/{slug}.toml"
     for slug in (
@@ -38,7 +38,6 @@ WITH_ERRORS = {
         "impact-of-race-cache-with-network-feature",
         "long-term-holdback-2026-growth-desktop",
         "mozilla-foundation-donation-promotion-moments-page",
-        "new-unified-search-for-firefox-android",
         "pages-ranking-experiment-revised",
         "release-android-onboarding-redesign",
         "shortcuts-visual-refresh",
