@@ -99,6 +99,14 @@ def test_points_are_drawn_where_they_are(output: Path) -> None:
     assert list(np.asarray(points.get_ydata())) == [1, 0]
 
 
+def test_of_several_levels_the_usual_one_is_drawn(output: Path) -> None:
+    found = results.load(output, EXPERIMENT.slug)
+    wide = found.assign(ci_width=0.99, lower=found.lower - 1)
+    both = pd.concat([found, wide], ignore_index=True)
+    assert list(drawn_rows(both, "control").ci_width) == [0.95, 0.95]
+    assert list(drawn_rows(wide, "control").ci_width) == [0.99, 0.99]
+
+
 def test_what_is_not_there_is_named(output: Path) -> None:
     with pytest.raises(NoResultsError, match="there are results of small-experiment"):
         results.load(output, "another")

@@ -76,27 +76,22 @@ def check(
 ) -> None:
     """Check configuration files as a compiler would: each mistake with file, line and column.
 
-    Files are read, what they refer to is looked up, and the SQL of every period and both analysis
-    bases is written for BigQuery and for DuckDB. With --warehouse it is also asked whether it takes
-    the statements, and how much they would read. Nothing is computed or written.
+    Files are read, what they refer to is looked up, and their SQL is written for BigQuery and for
+    DuckDB. With --warehouse it is also asked whether it takes the statements of every period and
+    both analysis bases, and how much they would read. Nothing is computed or written.
     """
-    with readable_errors():
-        root = _root(paths)
-        repository = open_configuration(str(root))
-        wanted = _wanted(paths, root)
-        records = _records(experiments)
-        dry_run = _dry_run(warehouse)
-        from jetstream_assets.authoring.checking import check as checked_files  # noqa: PLC0415
+    from jetstream_assets.authoring.checking import check as checked_files  # noqa: PLC0415
 
-        with progress() as bar:
-            task = bar.add_task("checking", total=None)
-            found = checked_files(
-                repository,
-                records,
-                paths=wanted,
-                dry_run=dry_run,
-                on_progress=lambda done, total: bar.update(task, completed=done, total=total),
-            )
+    with readable_errors(), progress() as bar:
+        root = _root(paths)
+        task = bar.add_task("checking", total=None)
+        found = checked_files(
+            open_configuration(str(root)),
+            _records(experiments),
+            paths=_wanted(paths, root),
+            dry_run=_dry_run(warehouse),
+            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
     _print(found, format_, root)
     raise typer.Exit(_exit_code(found, moderate, high, strict=strict))
 

@@ -6,11 +6,11 @@ the layout of its tables (`report.classification_table`).
 
 import json
 from dataclasses import asdict
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from jetstream_assets.cli import options
 from jetstream_assets.cli.console import console, errors, readable_errors
 from jetstream_assets.config.repository import open_configuration
 from jetstream_assets.report.classification_table import (
@@ -32,13 +32,6 @@ jetstream classify --config metric-hub --format json > classification.json"""
 _SHOWN = 20
 
 
-class Format(StrEnum):
-    """How the classification is printed."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
 def classify(
     *,
     config: Annotated[
@@ -48,8 +41,8 @@ def classify(
         str | None, typer.Option(help="Branch, tag or commit of a configuration repository.")
     ] = None,
     format_: Annotated[
-        Format, typer.Option("--format", help="A table, or every metric as JSON.")
-    ] = Format.TEXT,
+        options.Format, typer.Option("--format", help="A table, or every metric as JSON.")
+    ] = options.Format.TEXT,
     every: Annotated[
         bool, typer.Option("--all", help=f"Every reason, not only the {_SHOWN} most frequent.")
     ] = False,
@@ -71,7 +64,7 @@ def classify(
         found = classified(repository)
     for problem in repository.problems:
         errors.print(f"left out: {problem}", markup=False)
-    if format_ == Format.JSON:
+    if format_ is options.Format.JSON:
         typer.echo(json.dumps(_document(found), indent=2))
     else:
         _print(found, None if every else _SHOWN)

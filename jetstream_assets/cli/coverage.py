@@ -6,7 +6,6 @@ layout of its tables (`report.coverage_table`).
 
 import json
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -25,20 +24,13 @@ jetstream coverage --config metric-hub"""
 _SHOWN = 30
 
 
-class Format(StrEnum):
-    """How it is printed."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
 def coverage(
     *,
     config: options.Config,
     ref: options.Ref = None,
     format_: Annotated[
-        Format, typer.Option("--format", help="Tables, or everything as JSON.")
-    ] = Format.TEXT,
+        options.Format, typer.Option("--format", help="Tables, or everything as JSON.")
+    ] = options.Format.TEXT,
     every: Annotated[
         bool, typer.Option("--all", help=f"Every reason, not only the {_SHOWN} most frequent.")
     ] = False,
@@ -60,7 +52,7 @@ def coverage(
             Binder(Path(folder)),
             lambda done, total: bar.update(task, completed=done, total=total),
         )
-    if format_ is Format.JSON:
+    if format_ is options.Format.JSON:
         typer.echo(json.dumps(asdict(found), indent=2))
         return
     console.print(coverage_table(CoverageRow(**asdict(row)) for row in found.rows))

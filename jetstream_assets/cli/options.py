@@ -4,9 +4,18 @@ Belongs here: the options of cells and inputs. Does not: what a command makes of
 """
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+
+
+class Format(StrEnum):
+    """How a command prints what it has found: for people, or for programs."""
+
+    TEXT = "text"
+    JSON = "json"
+
 
 _DAY: dict[str, Any] = {"formats": ["%Y-%m-%d"], "metavar": "YYYY-MM-DD"}
 

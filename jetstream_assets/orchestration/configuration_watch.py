@@ -84,7 +84,7 @@ class Watch:
     store: DocumentStore
     first_date: date
     latest: date
-    shards: int = 1
+    shards: int
 
 
 @dataclass(frozen=True)

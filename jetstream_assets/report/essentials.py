@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     Record = dict[str, Any]
 
-_LONGEST_FIRST = ("overall", "days28", "weekly", "daily")
-_USUAL_LEVEL = 0.95
+LONGEST_FIRST = ("overall", "days28", "weekly", "daily")
+USUAL_LEVEL = 0.95
 _MOST_ROWS = 24
 _SMALLEST_P = 0.0001
 _HEADER = ("metric", "role", "branch", "direction", "relative difference", "p")
@@ -47,23 +47,23 @@ class Essential:
 def deciding_window(overview: Overview) -> WindowRecord | None:
     """The newest window of the rule's period, or of the longest one; None without results."""
     rule = overview.verdict.rule.period if overview.verdict else None
-    for period in (rule, *_LONGEST_FIRST):
+    for period in (rule, *LONGEST_FIRST):
         found = [window for window in overview.windows if window.period == period]
         if found:
             return found[-1]
     return None
 
 
-def essentials(overview: Overview, records: Iterable[Record]) -> tuple[Essential, ...]:
+def essentials(
+    overview: Overview, window: WindowRecord, records: Iterable[Record]
+) -> tuple[Essential, ...]:
     """The goals and guardrails, or without a rule all metrics, of all units in one window.
 
     Args:
         overview: The experiment's.
-        records: The statistics document of the period of `deciding_window`.
+        window: That of `deciding_window`.
+        records: The statistics document of its period.
     """
-    window = deciding_window(overview)
-    if window is None or not overview.analysis_bases:
-        return ()
     rule = overview.verdict.rule.analysis_basis if overview.verdict else None
     basis = rule if rule in overview.analysis_bases else overview.analysis_bases[0]
     wanted = {
@@ -83,9 +83,11 @@ def essentials(overview: Overview, records: Iterable[Record]) -> tuple[Essential
     )
 
 
-def essentials_markdown(overview: Overview, found: Sequence[Essential]) -> str:
-    """The verdict or the facts, and a table of the essentials."""
-    verdict, window = overview.verdict, deciding_window(overview)
+def essentials_markdown(
+    overview: Overview, window: WindowRecord | None, found: Sequence[Essential]
+) -> str:
+    """The verdict or the facts, and a table of the essentials of a window; None without results."""
+    verdict = overview.verdict
     told = [f"**{verdict.verdict}**: {escaped(verdict.text)}"] if verdict else []
     told += [f"- {escaped(fact)}" for fact in overview.facts] if not verdict else []
     untrusted = [item for item in overview.trust if item.state != "ok"]
@@ -136,7 +138,7 @@ def _essential(metric: MetricRecord, branch: str, records: Sequence[Record]) -> 
 def _usual(records: Sequence[Record], comparison: str) -> Record | None:
     """Of several confidence levels, the usual one; without it, the highest."""
     of_kind = [record for record in records if record.get("comparison") == comparison]
-    usual = [record for record in of_kind if record["ci_width"] == _USUAL_LEVEL]
+    usual = [record for record in of_kind if record["ci_width"] == USUAL_LEVEL]
     return next(iter(usual or sorted(of_kind, key=lambda r: -float(r["ci_width"]))), None)
 
 

@@ -11,11 +11,11 @@ import pandas as pd
 
 from jetstream_assets.errors import JetstreamError
 from jetstream_assets.experiments.hypotheses import SPEAKERS, speaker
+from jetstream_assets.report.essentials import LONGEST_FIRST, USUAL_LEVEL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LONGEST_FIRST = ("overall", "days28", "weekly", "daily")
 _ROW_INCHES = 0.35
 _WIDTH_INCHES = 8.0
 _PERCENT = 100
@@ -67,7 +67,7 @@ def drawn_rows(results: pd.DataFrame, reference: str | None) -> pd.DataFrame:
         & results[["point", "lower", "upper"]].notna().all(axis=1)
     ).fillna(value=False)
     rows = pd.DataFrame(results[is_effect])
-    rows = _first_of(rows, "period", _LONGEST_FIRST)
+    rows = _first_of(rows, "period", LONGEST_FIRST)
     rows = rows[rows["window_index"] == rows["window_index"].max()]
     rows = _first_of(rows, "analysis_basis", ("enrollments", "exposures"))
     rows = _first_of(rows, "segment", ("all", *sorted(rows["segment"].unique())))
@@ -78,8 +78,11 @@ def drawn_rows(results: pd.DataFrame, reference: str | None) -> pd.DataFrame:
         )
     speakers = {metric: speaker(own["statistic"]) for metric, own in rows.groupby("metric")}
     rows = rows[rows["statistic"] == rows["metric"].map(speakers)]
-    widest = rows.groupby(["metric", "branch"])["ci_width"].transform("max")
-    return rows[rows["ci_width"] == widest].sort_values(["metric", "branch"], ignore_index=True)
+    # Of several confidence levels the usual one, or else the highest, as on the page.
+    ordered = rows.assign(is_usual=rows["ci_width"] == USUAL_LEVEL)
+    ordered = ordered.sort_values(["metric", "branch", "is_usual", "ci_width"])
+    chosen = ordered.drop_duplicates(["metric", "branch"], keep="last", ignore_index=True)
+    return chosen.drop(columns="is_usual")
 
 
 def _first_of(rows: pd.DataFrame, column: str, wanted: tuple[str, ...]) -> pd.DataFrame:

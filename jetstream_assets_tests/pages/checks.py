@@ -103,7 +103,7 @@ def check_whole(reader: Reader, output: Path, slug: str, pictures: str) -> None:
     assert reader.page.locator("figure svg").count() > 0
     for drawn in reader.page.locator("figure svg").all():
         assert drawn.locator("path[d]").count() > 0
-    assert reader.is_content()
+    assert not reader.troubles()
 
 
 def check_downloads(reader: Reader, output: Path, told: Overview) -> None:

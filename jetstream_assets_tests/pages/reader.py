@@ -9,11 +9,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, Request, ViewportSize, sync_playwright
 
 from jetstream_assets.report.readable import estimate_text
 from jetstream_assets_tests.ui.browser import NO_CHROMIUM, chromium
@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 # For a person to look at; `make test` leaves them there.
 PICTURES = Path(__file__).parents[2] / ".jetstream/pictures"
 _ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND")
-_DESKTOP = {"width": 1400, "height": 1000}
-_PHONE = {"width": 390, "height": 844}
+_DESKTOP = ViewportSize(width=1400, height=1000)
+_PHONE = ViewportSize(width=390, height=844)
+_SIGHTS: tuple[tuple[str, ViewportSize, Literal["light", "dark"]], ...] = (
+    ("light", _DESKTOP, "light"),
+    ("dark", _DESKTOP, "dark"),
+    ("phone", _PHONE, "light"),
+)
 _DRAWN = "body[data-drawn=yes]"
 _GRAVE = frozenset({"serious", "critical"})
 _NAMES = ("point", "lower", "upper", "comparison")
@@ -98,27 +103,21 @@ class Reader:
     def take_pictures(self, path: Path, name: str) -> None:
         """Pictures of the whole page in light, in dark and on a phone."""
         PICTURES.mkdir(parents=True, exist_ok=True)
-        for kind, width, scheme in (
-            ("light", _DESKTOP, "light"),
-            ("dark", _DESKTOP, "dark"),
-            ("phone", _PHONE, "light"),
-        ):
-            self.page.set_viewport_size({"width": width["width"], "height": width["height"]})
-            self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        for kind, size, scheme in _SIGHTS:
+            self.page.set_viewport_size(size)
+            self.page.emulate_media(color_scheme=scheme)
             self.open(path)
             assert not self.is_too_wide(), f"{name} in {kind}"
             self.page.screenshot(path=PICTURES / f"{name}-{kind}.png", full_page=True)
             violations = self.violations()
             assert not violations, f"{name} in {kind}: {violations}"
             assert not self.is_too_wide(), f"{name} in {kind}, everything opened"
-        self.page.set_viewport_size({"width": _DESKTOP["width"], "height": _DESKTOP["height"]})
+        self.page.set_viewport_size(_DESKTOP)
         self.page.emulate_media(color_scheme="light")
 
-    def is_content(self) -> bool:
-        """Whether nothing went wrong and nothing was asked of anybody."""
-        assert self.complaints == []
-        assert self.strangers == []
-        return True
+    def troubles(self) -> list[str]:
+        """What went wrong, and what was asked of somebody else."""
+        return [*self.complaints, *self.strangers]
 
 
 def said(record: dict[str, Any]) -> tuple[str, str]:
@@ -137,7 +136,7 @@ def open_reader() -> Iterator[Reader]:
     with sync_playwright() as playwright:
         engine = playwright.chromium.launch(executable_path=program, args=list(_ARGUMENTS))
         try:
-            page = engine.new_page(viewport={"width": 1400, "height": 1000})
+            page = engine.new_page(viewport=_DESKTOP)
             page.set_default_timeout(20_000)
             reader = Reader(page)
 

@@ -47,14 +47,14 @@ def test_one_without_results_says_so(tmp_path: Path, reader: Reader) -> None:
     reader.open(publish(tmp_path, overview(windows=[], refusal=refusal, analysis_bases=[])))
     assert "There are no results yet: It was never launched." in reader.text()
     assert reader.page.locator("select").count() == 0
-    assert reader.is_content()
+    assert not reader.troubles()
 
 
 def test_one_of_one_branch_shows_its_values(tmp_path: Path, reader: Reader) -> None:
     told = overview(branches=branches("control"))
     reader.open(publish(tmp_path, told, [record("searches", "control")]))
     assert "against control" in reader.text()
-    assert reader.is_content()
+    assert not reader.troubles()
     assert not reader.violations()
 
 
@@ -66,7 +66,7 @@ def test_hundreds_of_metrics_are_shown_in_parts(tmp_path: Path, reader: Reader) 
     while (more := reader.page.locator("[data-metrics=other] > button")).count():
         more.click()
     assert {name for name, _ in reader.rows("other")} == set(names)
-    assert reader.is_content()
+    assert not reader.troubles()
 
 
 def test_a_metric_that_failed_has_its_reason_in_its_place(tmp_path: Path, reader: Reader) -> None:
@@ -78,7 +78,7 @@ def test_a_metric_that_failed_has_its_reason_in_its_place(tmp_path: Path, reader
     reader.open(publish(tmp_path, told, compared("searches")))
     assert "There is no column spend." in reader.rows("other")["spend", "treatment"]
     assert "No result" not in reader.rows("other")["searches", "treatment"]
-    assert reader.is_content()
+    assert not reader.troubles()
 
 
 def test_a_number_that_is_not_there_is_not_made_up(tmp_path: Path, reader: Reader) -> None:
@@ -97,7 +97,7 @@ def test_a_number_that_is_not_there_is_not_made_up(tmp_path: Path, reader: Reade
         assert "NaN" not in text
         assert "undefined" not in text
         assert "Infinity" not in text
-    assert reader.is_content()
+    assert not reader.troubles()
     assert not reader.violations()
 
 
@@ -130,11 +130,11 @@ def test_what_others_named_stays_text(tmp_path: Path, reader: Reader) -> None:
     assert reader.page.locator("img").count() == 0
     assert reader.page.locator("a[href^=javascript]").count() == 0
     assert (HOSTILE, HOSTILE) in reader.rows("other")
-    assert reader.is_content()
+    assert not reader.troubles()
     reader.page.goto((tmp_path / "pages/index.html").as_uri())
     assert reader.page.title() == "All experiments: results"
     assert HOSTILE in reader.text()
-    assert reader.is_content()
+    assert not reader.troubles()
 
 
 def test_a_name_without_a_break_does_not_push_the_page_apart(
@@ -145,7 +145,7 @@ def test_a_name_without_a_break_does_not_push_the_page_apart(
     )
     path = publish(tmp_path, told, compared(LONG, LONG))
     reader.take_pictures(path, "long-names")
-    assert reader.is_content()
+    assert not reader.troubles()
 
 
 def test_nothing_but_the_pages_own_scripts_may_run(tmp_path: Path, reader: Reader) -> None:
@@ -223,7 +223,7 @@ def test_a_verdict_is_told_with_its_rule_and_what_decided(tmp_path: Path, reader
     assert set(reader.rows("other")) == {("clicks", "treatment")}
     assert not reader.page.locator("[data-metrics=other] table").is_visible()
     assert not reader.violations()
-    assert reader.is_content()
+    assert not reader.troubles()
 
 
 def test_the_page_writes_numbers_as_the_terminal_does(tmp_path: Path, reader: Reader) -> None:
@@ -278,7 +278,7 @@ def test_each_kind_of_distribution_is_drawn(tmp_path: Path, reader: Reader) -> N
         drawn.locator("tbody tr").first.wait_for()
         assert drawn.locator("tbody tr").count() >= 9
     assert not reader.violations()
-    assert reader.is_content()
+    assert not reader.troubles()
 
 
 def test_paper_shows_what_is_folded_away(tmp_path: Path, reader: Reader) -> None:

@@ -231,7 +231,7 @@ def test_the_page_of_all_defaults_is_small_enough_and_complete(desktop: Desktop)
         page = page_of(output, EXPERIMENT.slug)
         assert page.stat().st_size < LARGEST_PAGE
         reader.open(page)
-        assert reader.is_content()
+        assert not reader.troubles()
         assert check_numbers(reader, output, told, ("overall", 1)) > 10
         embedded = reader.page.locator("script[data-document]").evaluate_all(
             "documents => documents.map(one => one.dataset.document)"

@@ -196,4 +196,4 @@ def test_the_page_shows_every_number_of_the_documents(place: Workplace) -> None:
         reader.select("reference", "B")
         of = {"segment": "android", "reference": "B"}
         assert check_numbers(reader, place.output, told, ("weekly", 1), **of) == 3
-        assert reader.is_content()
+        assert not reader.troubles()

@@ -7,9 +7,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from jetstream_assets.report.essentials import essentials, essentials_markdown
+from jetstream_assets.report.essentials import deciding_window, essentials, essentials_markdown
 from jetstream_assets.report.forest_picture import forest_markdown
-from jetstream_assets_tests.pages.invented import compared, metric, overview, record
+from jetstream_assets.report.overview_schema import RuleRecord, VerdictRecord, WindowRecord
+from jetstream_assets_tests.pages.invented import compared, metric, overview
 
 if TYPE_CHECKING:
     from jetstream_assets.report.overview_schema import MetricRecord
@@ -20,7 +21,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def _found(metrics: list[MetricRecord], *records: dict[str, Any]) -> dict[str, str]:
     told = overview(metrics=metrics)
-    return {one.metric.name: one.direction for one in essentials(told, records)}
+    return {one.metric.name: one.direction for one in essentials(told, told.windows[0], records)}
 
 
 @pytest.mark.parametrize(
@@ -56,10 +57,10 @@ def test_a_metric_of_the_rule_without_a_result_is_seen() -> None:
     metrics = [metric("there", role="goal"), metric("absolute", role="goal")]
     told = overview(metrics=[*metrics, metric("gone", role="guardrail")])
     (difference,) = (r for r in compared("absolute") if r.get("comparison") == "difference")
-    found = essentials(told, [*compared("there"), difference])
+    found = essentials(told, told.windows[0], [*compared("there"), difference])
     directions = {one.metric.name: one.direction for one in found}
     assert directions == {"there": "better", "absolute": "better", "gone": "no result"}
-    text = essentials_markdown(told, found)
+    text = essentials_markdown(told, told.windows[0], found)
     assert "| gone | guardrail | treatment | no result | n/a | n/a |" in text
     assert "| absolute | goal | treatment | better | n/a | 0.2000 |" in text
     (packed,) = re.findall(r"base64,([^)]*)\)", forest_markdown(found))
@@ -76,8 +77,8 @@ def test_of_several_levels_the_usual_one_speaks() -> None:
 
 def test_names_stay_text_in_markdown_and_in_the_picture() -> None:
     told = overview(metrics=[metric(HOSTILE)], facts=[HOSTILE])
-    found = essentials(told, compared(HOSTILE, lower=-0.1, point=0.1, upper=0.3))
-    text = essentials_markdown(told, found)
+    found = essentials(told, told.windows[0], compared(HOSTILE, lower=-0.1, point=0.1, upper=0.3))
+    text = essentials_markdown(told, told.windows[0], found)
     assert "<b>" not in text
     assert r"&lt;b&gt;\|x\|&lt;/b&gt;" in text
     (packed,) = re.findall(r"base64,([^)]*)\)", forest_markdown(found))
@@ -90,7 +91,21 @@ def test_names_stay_text_in_markdown_and_in_the_picture() -> None:
 
 def test_without_results_it_says_what_is_so() -> None:
     told = overview(windows=[], facts=["There are no results yet."])
-    found = essentials(told, [record("clicks", "control")])
-    assert found == ()
-    assert essentials_markdown(told, found) == "- There are no results yet.\n"
-    assert forest_markdown(found) == ""
+    assert deciding_window(told) is None
+    assert essentials_markdown(told, None, ()) == "- There are no results yet.\n"
+    assert forest_markdown(()) == ""
+
+
+def test_the_rules_window_decides_and_else_the_newest_of_the_longest() -> None:
+    def window(period: str, index: int) -> WindowRecord:
+        return WindowRecord(period=period, window_index=index, start=0, end=6, is_provisional=False)
+
+    windows = [window("weekly", 1), window("weekly", 2), window("overall", 1)]
+    told = overview(windows=windows)
+    assert deciding_window(told) == windows[2]
+    rule = RuleRecord(
+        text="", goals=[], guardrails=[], period="weekly", analysis_basis="enrollments",
+        minimum_days=7,
+    )  # fmt: skip
+    verdict = VerdictRecord(verdict="positive", text="", rule=rule, branches=[])
+    assert deciding_window(overview(windows=windows, verdict=verdict)) == windows[1]

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from jetstream_assets.experiments.experiment import normalized
 from jetstream_assets.report.essentials import (
+    Essential,
     deciding_window,
     essentials,
     essentials_markdown,
@@ -86,24 +87,26 @@ def publish_page(slug: str, store: DocumentStore) -> PublishedPages | None:
 
 def _summary(overview: Overview, documents: Mapping[str, bytes]) -> str:
     window = deciding_window(overview)
-    body = documents.get(f"statistics_{window.period}", b"[]") if window else b"[]"
-    found = essentials(overview, json.loads(body))
-    return f"{essentials_markdown(overview, found)}\n{forest_markdown(found)}"
+    found: tuple[Essential, ...] = ()
+    if window is not None:
+        records = json.loads(documents.get(f"statistics_{window.period}", b"[]"))
+        found = essentials(overview, window, records)
+    return f"{essentials_markdown(overview, window, found)}\n{forest_markdown(found)}"
 
 
 def _publish_index(store: DocumentStore, as_of: date) -> Published:
     """The page of all, written again where another experiment came while it was written."""
-    entries = _entries(store)
+    entries = index_entries(store)
     for _ in range(_MOST_READINGS):
         newest = max([as_of, *(entry.data_through for entry in entries)])
         published = store.publish(INDEX_PAGE, render_index(entries), newest, HTML_TYPE)
-        before, entries = entries, _entries(store)
+        before, entries = entries, index_entries(store)
         if entries == before:
             break
     return published
 
 
-def _entries(store: DocumentStore) -> list[IndexEntry]:
+def index_entries(store: DocumentStore) -> list[IndexEntry]:
     """Every experiment's row; one that another version wrote and this cannot read is left out."""
     bodies = [store.read(name) for name in store.names(_ENTRIES)]
     found = (_entry(body) for body in bodies if body is not None)

@@ -6,6 +6,7 @@ happens in the browser (`static`).
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -43,7 +44,7 @@ def render_page(overview: Overview, name: str, documents: Mapping[str, bytes]) -
         about=list(_about(overview)),
         invalid_reason=reason,
         is_invalid=bool(reason),
-        has_rule=overview.verdict is not None or "goal" in roles,
+        has_rule="goal" in roles,
         has_guardrails="guardrail" in roles,
         embedded=embedded,
         left_out=left_out,
@@ -57,7 +58,19 @@ def render(template: str, of: tuple[str, ...], **values: object) -> bytes:
     Raises:
         jinja2.UndefinedError: The template asks for something that is not given.
     """
-    # A page for people, not for a template engine: what it is told stays text.
+    text = (
+        _environment()
+        .get_template(template)
+        .render(
+            scripts=of, marks=_MARKS, policy=scripts.policy(of), style=scripts.style(), **values
+        )
+    )
+    return text.encode("utf-8", errors="backslashreplace")
+
+
+@cache
+def _environment() -> Environment:
+    """The templates, compiled once a process; what they are told stays text."""
     environment = Environment(
         loader=PackageLoader("jetstream_assets.report.page"),
         autoescape=True,
@@ -67,10 +80,7 @@ def render(template: str, of: tuple[str, ...], **values: object) -> bytes:
     )
     environment.filters.update(FILTERS)
     environment.globals["link"] = link
-    text = environment.get_template(template).render(
-        scripts=of, marks=_MARKS, policy=scripts.policy(of), style=scripts.style(), **values
-    )
-    return text.encode("utf-8", errors="backslashreplace")
+    return environment
 
 
 def _invalid_reason(overview: Overview) -> str:

@@ -38,8 +38,9 @@ def shown(value: object) -> str:
     """A value of a table: numbers with few digits, text on one line, ``n/a`` for nothing."""
     if value is None:
         return NOT_AVAILABLE
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number_text(float(str(value))) if is_number else printable(str(value))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return number_text(float(value))
+    return printable(str(value))
 
 
 def term(fact: tuple[str, object]) -> list[object]:
