@@ -7,7 +7,7 @@ Belongs here: which files are checked how, in which order. Does not: the checks 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jetstream_assets.authoring.compiling import Compiler
@@ -34,6 +34,7 @@ def check(
     *,
     paths: Collection[str] | None = None,
     dry_run: DryRun | None = None,
+    own_macros: Collection[str] = (),
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Checked:
     """Everything that is wrong in files of a repository, sorted by file and line.
@@ -46,13 +47,14 @@ def check(
         paths: The files to check; None for all. What is wrong in others is told where it keeps one
             of these from being computed.
         dry_run: Asks a warehouse what the statements would read; None to ask none.
+        own_macros: Names of macros of the embedded warehouse beyond the shipped ones.
         on_progress: Told how many groups of files are done, of how many.
     """
     documents = {d.path: d for group in repository.documents.values() for d in group}
     wanted = {path for path in documents if paths is None or path in paths}
     keys = [key for key, group in repository.documents.items() if wanted & {d.path for d in group}]
     findings = [f for path in sorted(wanted) for f in written_findings(documents[path])]
-    asked = _Check(repository, records, documents, dry_run)
+    asked = _Check(repository, records, documents, dry_run, Compiler(own_macros))
     costs: list[Cost] = []
     for done, key in enumerate(sorted(keys)):
         on_progress(done, len(keys))
@@ -73,7 +75,7 @@ class _Check:
     records: Mapping[str, ExperimentRecord]
     documents: Mapping[str, Document[Table]]
     dry_run: DryRun | None
-    compiler: Compiler = field(default_factory=Compiler)
+    compiler: Compiler
 
     def of(self, key: Key) -> tuple[list[Finding], list[Cost]]:
         """What is wrong in the files of a key, and what an experiment's statements would read."""

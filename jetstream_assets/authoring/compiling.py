@@ -6,6 +6,7 @@ Belongs here: building and rendering every statement of an experiment. Does not:
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -46,8 +47,12 @@ class Compiler:
 
     A metric's SQL is the same in each window but for the days, and for each analysis basis but for
     how its source is asked.
+
+    Args:
+        own_macros: Names of macros of the embedded warehouse beyond the shipped ones.
     """
 
+    own_macros: Collection[str] = ()
     _known: dict[object, Uncompiled | None] = field(default_factory=dict)
 
     def problems(
@@ -92,18 +97,18 @@ class Compiler:
 
     def _once(self, key: object, build: Callable[[], exp.Select]) -> Uncompiled | None:
         if key not in self._known:
-            self._known[key] = _compiled(build)
+            self._known[key] = _compiled(build, self.own_macros)
         return self._known[key]
 
 
-def _compiled(build: Callable[[], exp.Select]) -> Uncompiled | None:
+def _compiled(build: Callable[[], exp.Select], own_macros: Collection[str]) -> Uncompiled | None:
     try:
         query = build()
         render_bigquery(query)
     except QueryError as error:
         return Uncompiled(error.problem, is_of_duckdb=False)
     try:
-        render_duckdb(query)
+        render_duckdb(query, own_macros)
     except QueryError as error:
         return Uncompiled(error.problem, is_of_duckdb=True)
     return None

@@ -7,20 +7,21 @@ Belongs here: counting files, experiments, and distinct SQL by how far it comes.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from jetstream_assets.authoring.meaning import meaning
 from jetstream_assets.config.layout import Kind
 from jetstream_assets.config.named_metrics import named_metrics
-from jetstream_assets.errors import QueryError
 from jetstream_assets.sql.enrollments import enrollments_query
-from jetstream_assets.warehouse.rendering import render_bigquery, render_duckdb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
-    from jetstream_assets.authoring.binding import Binder
+    from sqlglot import exp
+
+    from jetstream_assets.authoring.binding import Binder, Bound
     from jetstream_assets.config.repository import ConfigurationRepository
     from jetstream_assets.experiments.configuration import AnalysisConfiguration
 
@@ -76,9 +77,15 @@ def coverage(
         files,
         Covered("experiments", len(slugs), len(configurations)),
         _metrics(repository, binder, reasons),
-        _bound("segments", _segments(configurations), binder, reasons),
-        _bound("exposure signals", _signals(configurations), binder, reasons),
-        _enrollments(configurations, reasons),
+        _bound("segments", [binder.bind(text) for text in _segments(configurations)], reasons),
+        _bound(
+            "exposure signals", [binder.bind(text) for text in _signals(configurations)], reasons
+        ),
+        _bound(
+            "enrollment queries",
+            [binder.bind_query(build) for build in _enrollment_queries(configurations)],
+            reasons,
+        ),
     )
     told = tuple((kind, reason, number) for (kind, reason), number in reasons.most_common())
     return Coverage(rows, told)
@@ -114,7 +121,7 @@ def _metrics(
             reasons["metrics", f"{named.path}: {named.name}: {named.meant}"] += 1
         elif named.meant.select_expression is not None:
             texts[named.meant.select_expression] = None
-    row = _bound("metrics", texts, binder, reasons)
+    row = _bound("metrics", [binder.bind(text) for text in texts], reasons)
     return Covered(
         "metrics", row.found + unknown, row.understood, row.bigquery, row.duckdb, row.bound
     )
@@ -131,10 +138,17 @@ def _signals(configurations: Iterable[AnalysisConfiguration]) -> dict[str, None]
     return dict.fromkeys(signal.select_expression for signal in signals if signal is not None)
 
 
-def _bound(
-    kind: str, texts: Iterable[str], binder: Binder, reasons: Counter[tuple[str, str]]
-) -> Covered:
-    found = [binder.bind(text) for text in texts]
+def _enrollment_queries(
+    configurations: Iterable[AnalysisConfiguration],
+) -> list[Callable[[], exp.Query]]:
+    """Those that experiments write themselves, with what is made of their rows."""
+    own = (one for one in configurations if one.enrollment_query is not None)
+    return [
+        partial(enrollments_query, replace(one, segments=()), with_exposures=False) for one in own
+    ]
+
+
+def _bound(kind: str, found: Collection[Bound], reasons: Counter[tuple[str, str]]) -> Covered:
     reasons.update((kind, one.reason) for one in found if one.reason)
     return Covered(
         kind,
@@ -144,21 +158,3 @@ def _bound(
         sum(one.duckdb for one in found),
         sum(one.bound for one in found),
     )
-
-
-def _enrollments(
-    configurations: Iterable[AnalysisConfiguration], reasons: Counter[tuple[str, str]]
-) -> Covered:
-    """The queries that experiments write themselves, with their segments and signals."""
-    own = [one for one in configurations if one.enrollment_query is not None]
-    bigquery = duckdb = 0
-    for one in own:
-        try:
-            query = enrollments_query(one)
-            render_bigquery(query)
-            bigquery += 1
-            render_duckdb(query)
-            duckdb += 1
-        except QueryError as error:
-            reasons["enrollment queries", error.problem] += 1
-    return Covered("enrollment queries", len(own), len(own), bigquery, duckdb)

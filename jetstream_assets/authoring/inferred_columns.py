@@ -6,10 +6,21 @@ bind; it never makes a wrong one bind.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlglot import exp
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 Nested = dict[str, "Nested | str"]
 
+
+class Elements(Nested):
+    """The columns of an array's elements."""
+
+
+_TABLES = ("ds", "e")
 _PAIRS = "STRUCT(key VARCHAR, value {})[]"
 _TEXT = (
     exp.Like, exp.RegexpLike, exp.Lower, exp.Upper, exp.StartsWith, exp.EndsWith, exp.Contains,
@@ -31,21 +42,37 @@ def inferred_columns(tree: exp.Expr) -> Nested:
     """Nested column names and DuckDB types."""
     columns: Nested = {}
     for column in tree.find_all(exp.Column):
-        if not isinstance(column.this, exp.Identifier) or _is_element(column):
-            continue
-        path, whole = _path(column)
-        if path[0].lower() in {"ds", "e"} and len(path) > 1:
-            path = path[1:]
-        _put(columns, path, _type([name.lower() for name in path], whole.parent))
+        note_column(columns, column, _TABLES)
     return columns
+
+
+def note_column(columns: Nested, column: exp.Column, tables: Collection[str]) -> None:
+    """Add what a column's use tells, unless it is a field of another array's element.
+
+    Args:
+        columns: What is known so far.
+        column: A part of a tree.
+        tables: Names of tables, or of an array's elements, with which the path may begin.
+    """
+    if not isinstance(column.this, exp.Identifier):
+        return
+    path, whole = _path(column)
+    if path[0].lower() in tables and len(path) > 1:
+        path = path[1:]
+    elif _is_element(column):
+        return
+    _put(columns, path, _type([name.lower() for name in path], whole.parent))
 
 
 def struct_type(columns: Nested | str) -> str:
     """The columns as a DuckDB type, STRUCT(...) where they are nested."""
     if isinstance(columns, str):
         return columns
-    fields = ", ".join(f'"{name}" {struct_type(kind)}' for name, kind in columns.items())
-    return f"STRUCT({fields})"
+    fields = ", ".join(
+        f"{exp.to_identifier(name, quoted=True).sql(dialect='duckdb')} {struct_type(kind)}"
+        for name, kind in columns.items()
+    )
+    return f"STRUCT({fields})" + ("[]" if isinstance(columns, Elements) else "")
 
 
 def _put(columns: Nested, path: list[str], kind: str) -> None:
@@ -106,6 +133,9 @@ def _argument_type(call: exp.Anonymous) -> str:
     if function == "get_key":
         is_text = isinstance(call.parent, _TEXT) or call.find_ancestor(exp.EQ)
         is_number = call.find_ancestor(exp.Sum, exp.Max) and not is_text
+        field = _field_of(call)
+        if field is not None:
+            return _PAIRS.format(f'STRUCT("{field}" VARCHAR)')
         return _PAIRS.format("BIGINT" if is_number and not _is_histogram(call) else "VARCHAR")
     if function == "keyed_histogram_get_sum":
         return _PAIRS.format("VARCHAR")
@@ -114,6 +144,14 @@ def _argument_type(call: exp.Anonymous) -> str:
     if function == "days_since_seen":
         return "BIGINT"
     return "VARCHAR"
+
+
+def _field_of(call: exp.Anonymous) -> str | None:
+    """The field that is taken of what a function gives, whose own name may have dots."""
+    whole: exp.Expr = call
+    while isinstance(whole.parent, exp.Dot) and whole.parent.expression is whole:
+        whole = whole.parent
+    return whole.parent.expression.name if isinstance(whole.parent, exp.Dot) else None
 
 
 def _is_histogram(call: exp.Anonymous) -> bool:

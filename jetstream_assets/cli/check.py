@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from jetstream_assets.cli import options
 from jetstream_assets.cli.console import console, errors, progress, readable_errors
 from jetstream_assets.config.experimenter import read_experiments
 from jetstream_assets.config.layout import place_of
@@ -63,6 +64,7 @@ def check(
             help="Also ask this warehouse: a folder of tables, or bigquery://project/dataset."
         ),
     ] = None,
+    macros: options.Macros = None,
     format_: Annotated[
         Format, typer.Option("--format", help="Lines, JSON, or annotations of a pull request.")
     ] = Format.TEXT,
@@ -81,6 +83,7 @@ def check(
     both analysis bases, and how much they would read. Nothing is computed or written.
     """
     from jetstream_assets.authoring.checking import check as checked_files  # noqa: PLC0415
+    from jetstream_assets.warehouse.duckdb_own_macros import read_macros  # noqa: PLC0415
 
     with readable_errors(), progress() as bar:
         root = _root(paths)
@@ -89,7 +92,8 @@ def check(
             open_configuration(str(root)),
             _records(experiments),
             paths=_wanted(paths, root),
-            dry_run=_dry_run(warehouse),
+            dry_run=_dry_run(warehouse, macros),
+            own_macros=read_macros(macros).names,
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     _print(found, format_, root)
@@ -140,13 +144,15 @@ def _records(experiments: str | None) -> "dict[str, ExperimentRecord]":
     return {record.slug: record for record in read_experiments(experiments).records}
 
 
-def _dry_run(warehouse: str | None) -> "DryRun | None":
+def _dry_run(warehouse: str | None, macros: str | None) -> "DryRun | None":
     if warehouse is None:
         return None
     from jetstream_assets.authoring.dry_run import DryRun  # noqa: PLC0415  # loads sqlglot
 
     check_warehouse(warehouse)
-    return DryRun(warehouse_resource(read_settings(warehouse=warehouse)).open())
+    return DryRun(
+        warehouse_resource(read_settings(warehouse=warehouse, duckdb_macros=macros)).open()
+    )
 
 
 def _print(found: "Checked", format_: Format, root: Path) -> None:

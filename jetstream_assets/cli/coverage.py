@@ -28,6 +28,7 @@ def coverage(
     *,
     config: options.Config,
     ref: options.Ref = None,
+    macros: options.Macros = None,
     format_: Annotated[
         options.Format, typer.Option("--format", help="Tables, or everything as JSON.")
     ] = options.Format.TEXT,
@@ -43,13 +44,14 @@ def coverage(
     """
     from jetstream_assets.authoring.binding import Binder  # noqa: PLC0415  # loads sqlglot
     from jetstream_assets.authoring.coverage import coverage as covered  # noqa: PLC0415
+    from jetstream_assets.warehouse.duckdb_own_macros import read_macros  # noqa: PLC0415
 
     with readable_errors(), TemporaryDirectory() as folder, progress() as bar:
         repository = open_configuration(config, ref=ref)
         task = bar.add_task("experiments", total=None)
         found = covered(
             repository,
-            Binder(Path(folder)),
+            Binder(Path(folder), read_macros(macros)),
             lambda done, total: bar.update(task, completed=done, total=total),
         )
     if format_ is options.Format.JSON:

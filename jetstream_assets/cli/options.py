@@ -52,6 +52,13 @@ AllDates = Annotated[
 Ref = Annotated[
     str | None, typer.Option(help="Branch, tag or commit of a configuration repository.")
 ]
+Macros = Annotated[
+    str | None,
+    typer.Option(
+        envvar="JETSTREAM_DUCKDB_MACROS",
+        help="SQL file of CREATE MACRO statements: the organisation's own functions for DuckDB.",
+    ),
+]
 Lookback = Annotated[
     int,
     typer.Option(help="Days before a date whose sources are read again when they changed.", min=0),

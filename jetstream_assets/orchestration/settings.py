@@ -62,6 +62,11 @@ class Settings(BaseSettings):
         description="Folder of Parquet tables, <dataset>/<table>/, or bigquery://project/dataset; "
         "results are written there too.",
     )
+    duckdb_macros: str | None = Field(
+        None,
+        description="SQL file of CREATE MACRO statements: the organisation's own functions, for a "
+        "warehouse of Parquet.",
+    )
     bigquery_location: str | None = Field(
         None, description="Location of the datasets, such as EU; default: that of the results."
     )
@@ -221,8 +226,8 @@ class Settings(BaseSettings):
             paths["output"] = str(Path(self.output).resolve())
         local = {
             name: str(Path(location).resolve())
-            for name in ("configuration", "experiments")
-            if Path(location := getattr(self, name)).exists()
+            for name in ("configuration", "experiments", "duckdb_macros")
+            if (location := getattr(self, name)) and Path(location).exists()
         }
         return self.model_copy(update=paths | local)
 

@@ -27,13 +27,14 @@ class WarehouseResource(ConfigurableResource):  # type: ignore[type-arg]  # yiel
     """The warehouse at a location: a folder, or ``bigquery://project/dataset``.
 
     With more than one thread DuckDB adds floats in an order that varies from run to run, so the
-    last digits of a sum do, too. One thread gives the same bytes each time. Threads and memory are
-    those of DuckDB; what begins with ``bigquery`` is as in `Settings`.
+    last digits of a sum do, too. One thread gives the same bytes each time. Threads, memory and
+    macros are those of DuckDB; what begins with ``bigquery`` is as in `Settings`.
     """
 
     root: str
     threads: int = 1
     memory_limit: str | None = None
+    duckdb_macros: str | None = None
     bigquery_location: str | None = None
     bigquery_source_project: str | None = None
     bigquery_maximum_bytes_billed: int | None = None
@@ -45,16 +46,20 @@ class WarehouseResource(ConfigurableResource):  # type: ignore[type-arg]  # yiel
         """The warehouse.
 
         Raises:
-            SettingsError: The location begins like one in BigQuery and names no dataset.
+            SettingsError: The location begins like one in BigQuery and names no dataset, or the
+                file of macros cannot be used.
         """
         return self._bigquery() if is_bigquery(self.root) else self._duckdb()
 
     def _duckdb(self) -> "Warehouse":
+        from jetstream_assets.warehouse.duckdb_own_macros import read_macros  # noqa: PLC0415
         from jetstream_assets.warehouse.duckdb_parquet import (  # noqa: PLC0415  # loads DuckDB
             DuckDBParquetWarehouse,
         )
 
-        return DuckDBParquetWarehouse(Path(self.root), self.threads, self.memory_limit)
+        return DuckDBParquetWarehouse(
+            Path(self.root), self.threads, self.memory_limit, read_macros(self.duckdb_macros)
+        )
 
     def _bigquery(self) -> "Warehouse":
         from jetstream_assets.warehouse.bigquery import BigQueryWarehouse  # noqa: PLC0415

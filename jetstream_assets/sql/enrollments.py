@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
+from sqlglot.optimizer.scope import Scope, build_scope
 
 from jetstream_assets.errors import QueryError
 from jetstream_assets.experiments.configuration import SeveralBranches
@@ -126,7 +127,43 @@ def _raw_enrollments(configuration: AnalysisConfiguration, stored: exp.Expr | No
             "change one of the two",
             text,
         )
-    return fragments.parse_query(text, "enrollment_query")
+    return _with_analysis_id(fragments.parse_query(text, "enrollment_query"), unit)
+
+
+def _with_analysis_id(query: exp.Query, unit: AnalysisUnit) -> exp.Query:
+    """A custom query that names its unit's own column, as was done when all units were clients.
+
+    Raises:
+        QueryError: A column is missing; of a ``*`` of a table only the warehouse can tell.
+    """
+    names = _column_names(build_scope(query))
+    if "*" in names:
+        return query
+    is_own = UNIT_COLUMNS[0] not in names and unit in names
+    missing = [name for name in UNIT_COLUMNS[is_own:] if name not in names]
+    if missing:
+        raise QueryError(
+            f"enrollment_query has no column {', '.join(missing)}; it has {', '.join(names)}, and "
+            f"has to have {', '.join(UNIT_COLUMNS)}",
+            query.sql(dialect="bigquery"),
+        )
+    if not is_own:
+        return query
+    renamed = exp.alias_(exp.column(unit.value), UNIT_COLUMNS[0])
+    return exp.select(renamed, *UNIT_COLUMNS[1:]).from_(query.subquery("own"))
+
+
+def _column_names(scope: Scope | None) -> list[str]:
+    """The columns of a query, through ``SELECT * FROM`` a part of it; ``*`` where it is a table."""
+    if scope is None or not isinstance(scope.expression, exp.Query):
+        return ["*"]
+    names = [name.lower() for name in scope.expression.named_selects]
+    if names == ["*"]:
+        first = scope.set_operation_scopes[0] if scope.set_operation_scopes else scope
+        sources = [source for _, source in first.selected_sources.values()]
+        if len(sources) == 1 and isinstance(sources[0], Scope):
+            return _column_names(sources[0])
+    return names
 
 
 def _stored_enrollments(configuration: AnalysisConfiguration, stored: exp.Expr) -> exp.Select:

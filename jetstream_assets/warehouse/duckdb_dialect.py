@@ -25,6 +25,7 @@ The gaps, each tested by execution against hand-computed BigQuery results:
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -33,7 +34,7 @@ from jetstream_assets.warehouse.duckdb_arrays import correlated_array, list_aggr
 from jetstream_assets.warehouse.duckdb_functions import organisation_function
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 _CALENDAR_UNITS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
 _CAST_MACROS = {
@@ -44,19 +45,22 @@ _CAST_MACROS = {
 _BOOLEAN_NODES = (exp.Predicate, exp.Connector, exp.Not, exp.Boolean, exp.LogicalOr, exp.LogicalAnd)
 
 
-def to_duckdb(tree: exp.Expr) -> exp.Expr:
+def to_duckdb(tree: exp.Expr, own_macros: Collection[str] = ()) -> exp.Expr:
     """A copy of the tree that sqlglot renders as DuckDB SQL with BigQuery's meaning.
 
     Args:
         tree: A query or an expression in BigQuery's dialect; it is not changed.
+        own_macros: Names of macros beyond the shipped ones (`duckdb_own_macros`).
 
     Raises:
         QueryError: The tree calls an organisation's function that has no DuckDB macro.
     """
+    named = partial(organisation_function, own=own_macros)
+    fixes = _FIXES | dict.fromkeys((exp.Anonymous, exp.Column, exp.Dot), named)
     holder = exp.Paren(this=tree.copy())
     # Deepest first, so that every fix finds its arguments translated.
     for node in reversed(list(holder.walk())):
-        fix = _FIXES.get(type(node))
+        fix = fixes.get(type(node))
         if fix is not None and node is not holder:
             node.replace(fix(node))
     translated: exp.Expr = holder.this
@@ -291,18 +295,15 @@ def _ordered(node: exp.Ordered) -> exp.Expr:
 
 _FIXES: dict[type[exp.Expr], Callable[..., exp.Expr]] = {
     exp.Add: _plus_days,
-    exp.Anonymous: organisation_function,
     exp.ArgMax: _max_by,
     exp.ArgMin: _min_by,
     exp.ArrayAgg: list_aggregate,
     exp.Bracket: _bracket,
     exp.Cast: _cast,
-    exp.Column: organisation_function,
     exp.CountIf: _count_if,
     exp.DateAdd: _date_add,
     exp.DateSub: _date_sub,
     exp.DateTrunc: _date_trunc,
-    exp.Dot: organisation_function,
     exp.Extract: _extract,
     exp.IgnoreNulls: list_aggregate,
     exp.JSONExtract: _json_part,

@@ -7,20 +7,28 @@ their spellings become calls of a DuckDB macro. Does not: what the macros do (`d
 from __future__ import annotations
 
 import difflib
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from jetstream_assets.errors import QueryError
 from jetstream_assets.warehouse.duckdb_macros import ORGANISATION_MACROS
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 
 def organisation_function(
-    node: exp.Dot | exp.Column | exp.Anonymous,
+    node: exp.Dot | exp.Column | exp.Anonymous, *, own: Collection[str]
 ) -> exp.Expr:
     """The call of a macro for a function with a dotted name; other nodes as they are.
 
     The macro's name is the function's with underscores. The project is dropped, except for
     ``mozfun``, whose functions lie in data sets named after types (map, json, date).
+
+    Args:
+        node: A part of a tree.
+        own: Names of macros beyond the shipped ones.
 
     Raises:
         QueryError: There is no such macro.
@@ -32,13 +40,13 @@ def organisation_function(
     if len(parts) == 1:
         return node
     name = _macro_name(parts)
-    if name not in ORGANISATION_MACROS:
-        close = difflib.get_close_matches(name, ORGANISATION_MACROS, n=3)
+    if name not in ORGANISATION_MACROS and name not in own:
+        close = difflib.get_close_matches(name, [*ORGANISATION_MACROS, *own], n=3)
         guess = f" Did you mean {' or '.join(close)}?" if close else ""
         raise QueryError(
             f"Function {'.'.join(parts)} is not known to the embedded warehouse: there is no macro "
-            f"{name}.{guess} Write the expression without it, or add the macro to "
-            "warehouse/duckdb_macros.py."
+            f"{name}.{guess} Write the expression without it, or define the macro in the SQL file "
+            f"that JETSTREAM_DUCKDB_MACROS names: CREATE MACRO {name}(...) AS ..."
         )
     arguments = [argument.copy() for argument in function.expressions]
     return exp.Anonymous(this=name, expressions=arguments)

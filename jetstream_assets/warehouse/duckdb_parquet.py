@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, cast
@@ -22,6 +22,7 @@ from jetstream_assets.errors import QueryError, WarehouseError
 from jetstream_assets.warehouse.base import Answer, Estimate, Provenance, SourceDay, Written
 from jetstream_assets.warehouse.duckdb_dialect import to_duckdb
 from jetstream_assets.warehouse.duckdb_errors import BROKEN, as_warehouse_errors
+from jetstream_assets.warehouse.duckdb_own_macros import NO_MACROS, OwnMacros
 from jetstream_assets.warehouse.duckdb_profile import readings
 from jetstream_assets.warehouse.duckdb_session import DuckDBSession
 from jetstream_assets.warehouse.parquet_relations import Relations
@@ -81,17 +82,20 @@ class DuckDBParquetWarehouse:
         root: The folder; it is made when something is written.
         threads: DuckDB's threads; None is the number of cores.
         memory_limit: Such as ``"4GB"``; None is half of the machine's or container's memory.
+        macros: The organisation's functions beyond those that are shipped. What was computed with
+            others is told apart by the ``code_version`` of its provenance.
     """
 
     root: Path
     threads: int | None = None
     memory_limit: str | None = None
+    macros: OwnMacros = NO_MACROS
     _session: DuckDBSession = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         root = self.root.expanduser().absolute()
         object.__setattr__(self, "root", root)
-        session = DuckDBSession(root, self.threads, self.memory_limit)
+        session = DuckDBSession(root, self.threads, self.memory_limit, self.macros)
         object.__setattr__(self, "_session", session)
 
     def answer(self, tree: exp.Expr) -> Answer:
@@ -131,7 +135,8 @@ class DuckDBParquetWarehouse:
             if tree is None:
                 cursor.register(_CONTENT, content)
             cursor.execute(_PROFILED)
-            copy = _copy(_with_stored_types(cursor.sql(sql), sql), beside, provenance)
+            typed = _with_stored_types(cursor.sql(sql), sql)
+            copy = _copy(typed, beside, self._marked(provenance))
             rows = cursor.execute(copy).fetchall()[0][0]
             cost = self._cost(cursor, tree)
             size = beside.stat().st_size
@@ -148,7 +153,7 @@ class DuckDBParquetWarehouse:
         One statement reads the sources once, whatever the number of days.
         """
         started = time.perf_counter()
-        sql = self._statement(content)
+        sql, provenance = self._statement(content), self._marked(provenance)
         with (
             _disk_trouble(self.root),
             scratch_folder(self.root) as folder,
@@ -182,7 +187,10 @@ class DuckDBParquetWarehouse:
 
     def provenance(self, target: Slice) -> Provenance | None:
         """From what a slice was computed; None when it does not exist or its file is damaged."""
-        return stored_provenance(slice_file(self.root, target))
+        stored = stored_provenance(slice_file(self.root, target))
+        if stored is None:
+            return None
+        return replace(stored, code_version=self.macros.unmarked(stored.code_version))
 
     def slices(self, table: ResultTable, experiment: str, dataset: str) -> tuple[Slice, ...]:
         """The stored slices of a table and experiment, by date."""
@@ -214,11 +222,17 @@ class DuckDBParquetWarehouse:
             raise QueryError(
                 f"A query is expected, not a {type(tree).__name__}: the warehouse runs SELECT only."
             )
-        bound = Relations(self.root).bound(to_duckdb(tree))
+        bound = Relations(self.root).bound(self._translated(tree))
         return bound.sql(dialect="duckdb", pretty=True, copy=False)
 
     def _files(self, tree: exp.Expr | None) -> frozenset[Path]:
-        return frozenset() if tree is None else Relations(self.root).files(to_duckdb(tree))
+        return frozenset() if tree is None else Relations(self.root).files(self._translated(tree))
+
+    def _translated(self, tree: exp.Expr) -> exp.Expr:
+        return to_duckdb(tree, self.macros.names)
+
+    def _marked(self, provenance: Provenance) -> Provenance:
+        return replace(provenance, code_version=self.macros.marked(provenance.code_version))
 
     def _cost(self, cursor: duckdb.DuckDBPyConnection, tree: exp.Expr | None) -> _Cost:
         """What the last statement read from files, by DuckDB's profile.

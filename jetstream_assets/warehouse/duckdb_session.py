@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from jetstream_assets.warehouse.duckdb_macros import create_macros
+from jetstream_assets.warehouse.duckdb_own_macros import NO_MACROS, OwnMacros
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,10 +58,17 @@ class DuckDBSession:
         threads: DuckDB's threads; None leaves DuckDB's default, the number of cores.
         memory_limit: Such as ``"4GB"``; None is half of the machine's or the container's memory.
             What does not fit spills to ``<root>/.scratch``.
+        macros: Macros beyond the shipped ones.
     """
 
-    def __init__(self, root: Path, threads: int | None, memory_limit: str | None) -> None:
-        self._settings = (root, threads, memory_limit)
+    def __init__(
+        self,
+        root: Path,
+        threads: int | None,
+        memory_limit: str | None,
+        macros: OwnMacros = NO_MACROS,
+    ) -> None:
+        self._settings = (root, threads, memory_limit, macros)
         self._lock = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._process = os.getpid()
@@ -109,7 +117,7 @@ def _container_limits() -> Iterator[int]:
 
 
 def _connect(
-    root: Path, threads: int | None, memory_limit: str | None
+    root: Path, threads: int | None, memory_limit: str | None, macros: OwnMacros
 ) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(config=_SAFE_CONFIG)
     for statement in _SETTINGS:
@@ -131,6 +139,7 @@ def _connect(
     _set(connection, "allowed_directories", folders)
     connection.execute("SET enable_external_access = false")
     create_macros(connection)
+    macros.create(connection)
     return connection
 
 

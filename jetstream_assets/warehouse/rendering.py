@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from jetstream_assets.warehouse.duckdb_dialect import to_duckdb
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlglot import exp
 
 
@@ -19,10 +21,14 @@ def render_bigquery(tree: exp.Expr) -> str:
     return tree.sql(dialect="bigquery", pretty=True)
 
 
-def render_duckdb(tree: exp.Expr) -> str:
+def render_duckdb(tree: exp.Expr, own_macros: Collection[str] = ()) -> str:
     """The statement for DuckDB, formatted; table names are left as they are.
+
+    Args:
+        tree: A query or an expression in BigQuery's dialect.
+        own_macros: Names of macros beyond the shipped ones.
 
     Raises:
         QueryError: The tree calls an organisation's function that has no DuckDB macro.
     """
-    return to_duckdb(tree).sql(dialect="duckdb", pretty=True)
+    return to_duckdb(tree, own_macros).sql(dialect="duckdb", pretty=True)

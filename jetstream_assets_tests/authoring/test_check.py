@@ -161,6 +161,13 @@ def test_a_function_that_only_bigquery_knows_is_a_warning(repository: Path) -> N
     assert result.exit_code == 0, result.output
     assert "definitions/firefox_desktop.toml:6:1: warning:" in _told(result)
     assert "in BigQuery only: Function ours.udf.weight" in _told(result)
+    macros = repository / "macros.sql"
+    macros.write_text("CREATE MACRO udf_weight(x) AS x * 2")
+    assert "warning" not in _told(_check(repository, "--macros", macros)).replace("0 warnings", "")
+    macros.write_text("SELECT 1")
+    refused = _check(repository, "--macros", macros)
+    assert refused.exit_code == 2
+    assert "Allowed is CREATE MACRO" in " ".join(_told(refused).split())
 
 
 def test_the_same_query_is_right_for_one_analysis_unit_and_wrong_for_another(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jetstream_assets.authoring.binding import Binder, Bound
+from jetstream_assets.sql.fragments import parse_query
 from jetstream_assets_tests.cli.command import jetstream
 
 if TYPE_CHECKING:
@@ -42,6 +43,32 @@ def test_how_far_it_comes_and_why_not_further(
     assert (found.bigquery, found.duckdb, found.bound) == (*reached, False)
     assert found.reason
     assert words in found.reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT t.a.b, LOWER(c) AS d FROM x.y.t AS t WHERE day = DATE '2024-01-01'",
+        "WITH q AS (SELECT a AS b FROM t WHERE c = 'd') SELECT q.b, u.e FROM q JOIN u USING (b)",
+        "SELECT event.name FROM t, UNNEST(t.events) AS event WHERE event.value.branch = 'a'",
+        "SELECT event.name FROM t CROSS JOIN UNNEST(payload.events) AS event",
+        "SELECT mozfun.map.get_key(t.a.b, 'c').branch FROM t",
+        "SELECT COUNT(*) AS n, a AS b FROM t GROUP BY b HAVING n > 1 ORDER BY n",
+        "SELECT t.a, v.b, c FROM t JOIN v ON t.c = v.d",
+        "SELECT a FROM (SELECT a FROM t) UNION ALL SELECT b FROM `p-q.d.t`",
+        'SELECT `odd "name` FROM t',
+    ],
+)
+def test_a_query_binds_to_tables_with_the_columns_that_it_uses(tmp_path: Path, text: str) -> None:
+    found = Binder(tmp_path).bind_query(lambda: parse_query(text, "query"))
+    assert found == Bound(bigquery=True, duckdb=True, bound=True), found.reason
+
+
+@pytest.mark.parametrize("text", ["SELECT SUM('b') FROM t", "SELECT q.z FROM (SELECT 1) q"])
+def test_a_query_that_is_wrong_does_not_bind(tmp_path: Path, text: str) -> None:
+    found = Binder(tmp_path).bind_query(lambda: parse_query(text, "query"))
+    assert not found.bound
+    assert found.reason
 
 
 def test_the_command_counts_and_says_why(tmp_path: Path) -> None:

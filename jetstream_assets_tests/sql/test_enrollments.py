@@ -105,6 +105,34 @@ def test_numeric_ids_of_a_custom_query_become_text(laboratory: Laboratory) -> No
 
 
 @pytest.mark.parametrize(
+    "around",
+    ["{}", "SELECT * FROM ({})", "WITH q AS ({}) SELECT * FROM q", "({0}) UNION ALL ({0})"],
+)
+def test_a_custom_query_may_name_its_unit(around: str, laboratory: Laboratory) -> None:
+    query = (
+        "SELECT 'a' AS client_id, 'control' AS branch, DATE '2024-01-03' AS enrollment_date, "
+        "1 AS num_enrollment_events"
+    )
+    of = replace(cases.configuration(), enrollment_query=around.format(query))
+    (row,) = laboratory.ask(enrollments_query(of)).to_pylist()
+    assert (row["analysis_id"], row["branch"]) == ("a", "control")
+
+
+@pytest.mark.parametrize(
+    ("columns", "missing"),
+    [
+        ("client_id, branch, enrollment_date", "num_enrollment_events"),
+        ("branch, num_enrollment_events", "analysis_id, enrollment_date"),
+        ("1", "analysis_id, branch, enrollment_date, num_enrollment_events"),
+    ],
+)
+def test_a_column_that_a_custom_query_lacks_is_named(columns: str, missing: str) -> None:
+    for query in (f"SELECT {columns} FROM t", f"SELECT * FROM (SELECT {columns} FROM t)"):  # noqa: S608
+        with pytest.raises(QueryError, match=f"has no column {missing};.* has to have analysis_id"):
+            enrollments_query(replace(cases.configuration(), enrollment_query=query))
+
+
+@pytest.mark.parametrize(
     "kind", [kind for kind in EnrollmentsQueryType if kind != EnrollmentsQueryType.NORMANDY]
 )
 def test_events_that_name_no_profile_group_are_refused(kind: EnrollmentsQueryType) -> None:
