@@ -13,6 +13,7 @@ import ssl
 import subprocess
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ class ControlPlane:
 
     @property
     def certificate(self) -> Path:
-        return self.folder / "certificates" / "apiserver.crt"
+        return _certificate(self.folder)
 
     def api(self, token: str = _TOKEN) -> client.ApiClient:
         """A client of whoever has the token; of the cluster's owner without one."""
@@ -130,12 +131,12 @@ def running_control_plane(folder: Path) -> Iterator[ControlPlane]:
     command = ["openssl", "genrsa", "-out", str(key), "2048"]
     subprocess.run(command, check=True, capture_output=True)
     store, peers, port = free_port(), free_port(), free_port()
-    plane: ControlPlane
+    url = f"https://{_HOST}:{port}"
     with ExitStack() as groups:
         arguments = (str(server), *_server(folder, key, store, port))
-        ready = lambda: _is_ready(plane)  # noqa: E731  # it is asked when there is a plane
-        service = Service("apiserver", arguments, {}, folder, ready, groups)
-        plane = ControlPlane(f"https://{_HOST}:{port}", folder, service)
+        is_ready = partial(_is_ready, url, _certificate(folder))
+        service = Service("apiserver", arguments, {}, folder, is_ready, groups)
+        plane = ControlPlane(url, folder, service)
 
         def start(name: str, *command: str) -> None:
             groups.enter_context(running_group(command, {}, folder / f"{name}.log"))
@@ -183,13 +184,17 @@ def _server(folder: Path, key: Path, store: int, port: int) -> tuple[str, ...]:
     )
 
 
-def _is_ready(plane: ControlPlane) -> bool:
-    if not plane.certificate.exists():
+def _certificate(folder: Path) -> Path:
+    return folder / "certificates" / "apiserver.crt"
+
+
+def _is_ready(url: str, certificate: Path) -> bool:
+    if not certificate.exists():
         return False
     try:
-        trusted = ssl.create_default_context(cafile=str(plane.certificate))
+        trusted = ssl.create_default_context(cafile=str(certificate))
         headers = {"Authorization": f"Bearer {_TOKEN}"}
-        answer = httpx.get(f"{plane.url}/readyz", headers=headers, verify=trusted)
+        answer = httpx.get(f"{url}/readyz", headers=headers, verify=trusted)
     except (httpx.TransportError, ssl.SSLError):
         return False
     return answer.status_code == httpx.codes.OK

@@ -148,13 +148,6 @@ def test_limits_retries_and_monitoring_are_those_of_the_repository(overlay: str)
         assert deployed[key] == SHARED[key]
 
 
-def test_each_of_three_more_attempts_has_a_longer_pause_before_it() -> None:
-    pauses = SHARED["run_coordinator"]["config"]["pauses_seconds"]
-    assert SHARED["run_retries"] == {"enabled": True, "max_retries": 3}
-    assert len(pauses) == 3
-    assert pauses == sorted(set(pauses))
-
-
 def test_overlays_differ_in_nothing_but_places() -> None:
     local, gke = instance("local"), instance("gke")
     del local["compute_logs"], gke["compute_logs"]

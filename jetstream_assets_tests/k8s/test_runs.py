@@ -9,7 +9,8 @@ import json
 import logging
 import os
 import time
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -230,73 +231,86 @@ def test_a_killed_pod_is_found_and_the_run_tried_again(deployed: Deployed) -> No
     assert json.loads(tags["dagster-k8s/config"])
 
 
-def test_a_pod_that_is_deleted_by_hand_is_a_failed_attempt(deployed: Deployed) -> None:
-    asked = deployed.ask(Cell(EXPERIMENT.slug, LAST_ENROLLMENT))
-    lost = deployed.begun(asked, "enrollments")
-    deployed.kubelet.delete(lost)
-    runs = deployed.runs(asked, 2)
-    statuses = [run.status for run in runs]
-    assert statuses == ["FAILURE", "SUCCESS"], deployed.complaint(str(statuses))
-    # What the lost run says depends on whether its process still had the time to say it. Memory was
-    # not what it lacked.
-    assert run_tags.MEMORY not in runs[1].tags
+def deleted(kubelet: Kubelet, run_id: str) -> None:
+    kubelet.delete(run_id)
 
 
-def test_a_pod_that_is_moved_away_gets_more_memory_too(deployed: Deployed) -> None:
-    asked = deployed.ask(Cell(EXPERIMENT.slug, LAST_ENROLLMENT))
-    lost = deployed.begun(asked, "enrollments")
-    deployed.kubelet.kill(lost, "Evicted")
-    runs = deployed.runs(asked, 2)
-    statuses = [run.status for run in runs]
-    assert statuses == ["FAILURE", "SUCCESS"], deployed.complaint(str(statuses))
-    assert "Evicted. The next attempt may take 20Gi of memory" in deployed.told(lost)
-    assert runs[1].tags[run_tags.MEMORY] == "20Gi"
+def evicted(kubelet: Kubelet, run_id: str) -> None:
+    kubelet.kill(run_id, "Evicted")
 
 
-def test_an_image_that_cannot_be_pulled_is_told_and_its_run_tried_again(
-    deployed: Deployed, tmp_path: Path
+@pytest.mark.parametrize(
+    ("away", "told", "memory"),
+    [
+        # What such a run says depends on whether its process still had the time to say it. Memory
+        # was not what it lacked.
+        (deleted, "", None),
+        (evicted, "Evicted. The next attempt may take 20Gi of memory", "20Gi"),
+    ],
+)
+def test_a_pod_that_is_taken_away_is_a_failed_attempt(
+    deployed: Deployed, away: Callable[[Kubelet, str], None], told: str, memory: str | None
 ) -> None:
-    deployed.kubelet.missing_images.add(IMAGE)
-    asked = deployed.ask(Cell(EXPERIMENT.slug, FIRST_WEEK))
-    lost = deployed.waiting(asked)
-    assert wait_for(lambda: "ImagePullBackOff" in deployed.kubelet.waits_of(lost), 30)
-    deployed.give_up(lost, tmp_path)
-    deployed.kubelet.missing_images.clear()
+    asked = deployed.ask(Cell(EXPERIMENT.slug, LAST_ENROLLMENT))
+    lost = deployed.begun(asked, "enrollments")
+    away(deployed.kubelet, lost)
     runs = deployed.runs(asked, 2)
     statuses = [run.status for run in runs]
     assert statuses == ["FAILURE", "SUCCESS"], deployed.complaint(str(statuses))
-    assert f'Failed to pull image "{IMAGE}": not found' in deployed.told(lost)
+    assert told in deployed.told(lost)
+    assert runs[1].tags.get(run_tags.MEMORY) == memory
 
 
 @contextmanager
-def full_quota(core: client.CoreV1Api) -> Iterator[None]:
-    """No pod is let into the namespace until the body ends."""
+def missing_image(deployed: Deployed) -> Iterator[Callable[[str], bool]]:
+    """The image cannot be pulled until the body ends; yields whether a run's pod has met that."""
+    deployed.kubelet.missing_images.add(IMAGE)
+    yield lambda run_id: "ImagePullBackOff" in deployed.kubelet.waits_of(run_id)
+    deployed.kubelet.missing_images.clear()
+
+
+@contextmanager
+def full_quota(deployed: Deployed) -> Iterator[Callable[[str], bool]]:
+    """No pod is let into the namespace until the body ends; yields whether a run's was refused."""
+    core = client.CoreV1Api(deployed.batch.api_client)
     meta = client.V1ObjectMeta(name="full")
     quota = client.V1ResourceQuota(metadata=meta, spec={"hard": {"pods": "0"}})
     core.create_namespaced_resource_quota(NAMESPACE, quota)
+
+    def is_refused(run_id: str) -> bool:
+        about = f"involvedObject.name=dagster-run-{run_id},reason=FailedCreate"
+        return bool(core.list_namespaced_event(NAMESPACE, field_selector=about).items)
+
     try:
         read = core.read_namespaced_resource_quota
         assert wait_for(lambda: read("full", NAMESPACE).status.hard is not None, 30)
-        yield
+        yield is_refused
     finally:
         core.delete_namespaced_resource_quota("full", NAMESPACE)
 
 
-def test_a_quota_that_refuses_the_pod_is_told_and_the_run_tried_again(
-    deployed: Deployed, permissions: ControlPlane, tmp_path: Path
+Obstacle = Callable[[Deployed], AbstractContextManager[Callable[[str], bool]]]
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "told"),
+    [
+        (missing_image, f'Failed to pull image "{IMAGE}": not found'),
+        (full_quota, "exceeded quota: full"),
+    ],
+)
+def test_why_a_pod_did_not_start_is_told_and_its_run_tried_again(
+    deployed: Deployed, tmp_path: Path, obstacle: Obstacle, told: str
 ) -> None:
-    core = client.CoreV1Api(permissions.api())
-    with full_quota(core):
+    with obstacle(deployed) as has_met:
         asked = deployed.ask(Cell(EXPERIMENT.slug, FIRST_WEEK))
         lost = deployed.waiting(asked)
-        refused = f"involvedObject.name=dagster-run-{lost},reason=FailedCreate"
-        found = core.list_namespaced_event
-        assert wait_for(lambda: found(NAMESPACE, field_selector=refused).items != [], 30)
+        assert wait_for(lambda: has_met(lost), 30)
         deployed.give_up(lost, tmp_path)
     runs = deployed.runs(asked, 2)
     statuses = [run.status for run in runs]
     assert statuses == ["FAILURE", "SUCCESS"], deployed.complaint(str(statuses))
-    assert "exceeded quota: full" in deployed.told(lost)
+    assert told in deployed.told(lost)
 
 
 def test_a_cluster_that_is_away_for_a_minute_loses_no_run(

@@ -28,7 +28,8 @@ def test_what_is_shared_is_the_same() -> None:
 
 def test_each_of_three_retries_has_a_longer_pause_before_it() -> None:
     pauses = LOCAL["run_coordinator"]["config"]["pauses_seconds"]
-    assert LOCAL["run_retries"]["max_retries"] == len(pauses) == 3
+    assert LOCAL["run_retries"] == {"enabled": True, "max_retries": 3}
+    assert len(pauses) == 3
     assert pauses == sorted(set(pauses))
     # An instance that says nothing of pauses has the same.
     keys = cast("dict[str, Field]", ExperimentRunCoordinator.config_type())
