@@ -1,8 +1,8 @@
 """The steps of a run on a local Dask cluster that lives as long as the run.
 
 Belongs here: the cluster, the order of steps, what a lost worker means. Does not: running one step
-(dagster-dask), choosing an executor (`executors`). Importing this module costs seconds, since it
-imports Dask; it is imported when a run starts.
+(dagster-dask), how many workers (`dask_width`), choosing an executor (`executors`). Importing this
+module costs seconds, since it imports Dask; it is imported when a run starts.
 
 The library's own loop is not used, for four reasons: its local cluster outlives the run in a
 process that goes on; it runs the steps after one that failed, which then read what an earlier run
@@ -23,6 +23,8 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._utils import iterate_with_context
 from dagster_dask.executor import DaskExecutor, query_on_dask_worker
 from dagster_shared.error import SerializableErrorInfo
+
+from jetstream_assets.orchestration.dask_width import granted_cores, width
 
 if TYPE_CHECKING:
     from distributed import Client, Future, LocalCluster
@@ -47,20 +49,15 @@ class LocalDaskExecutor(DaskExecutor):
         """Run the steps and yield their events; what depends on a failed step is not run."""
         from distributed import Client
 
+        levels = execution_plan.get_steps_to_execute_by_level()
+        side_by_side = max(map(len, levels), default=1)
+        processes, why = width(self.workers, granted_cores(), side_by_side)
+        plan_context.log.info("Dask worker processes: %s, %s.", processes, why)
         with (
-            _local_cluster(self._processes(execution_plan)) as cluster,
+            _local_cluster(processes) as cluster,
             Client(cluster) as client,  # type: ignore[no-untyped-call]  # it has no types
         ):
             yield from _Steps(client, plan_context, execution_plan).events()
-
-    def _processes(self, plan: ExecutionPlan) -> int:
-        """As many processes as there are cores, but none that could never have a step."""
-        from dask.system import CPU_COUNT
-
-        side_by_side = max(
-            (len(level) for level in plan.get_steps_to_execute_by_level()), default=1
-        )
-        return max(1, min(self.workers or CPU_COUNT, side_by_side))
 
 
 def _local_cluster(processes: int) -> "LocalCluster":

@@ -36,6 +36,8 @@ def test_dask_gives_the_bytes_that_one_process_gives(
     with open_instance(tmp_path / "home") as instance:
         (run,) = laboratory.run(*dates, settings=settings, instance=instance)
         assert run.succeeded, run.errors
+        told = [entry.user_message for entry in instance.all_logs(run.run_id)]
+        assert "Dask worker processes: 2, by the setting `workers`." in told
     alone = world.copy(tmp_path / "alone")
     alone.configure(MANY_METRICS)
     assert all(run.succeeded for run in alone.run(*dates))
