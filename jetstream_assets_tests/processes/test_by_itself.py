@@ -60,7 +60,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     settings = present.settings.model_copy(update={"daily_at": at})
     with (
         running_postgres() as database,
-        running_installation(root / "services", settings, database, webserver=True) as installation,
+        running_installation(
+            root / "services", settings, database.address, webserver=True
+        ) as installation,
     ):
         yield Running(present, installation, Endpoint(installation.url))
 

@@ -194,7 +194,7 @@ def test_a_run_whose_dask_worker_is_killed_is_tried_again(
     root = tmp_path_factory.mktemp("dask-services")
     with (
         running_postgres() as database,
-        running_installation(root, settings, database) as installation,
+        running_installation(root, settings, database.address) as installation,
     ):
         asked = backfill(installation, [FIRST_WEEK])
         run_id = run_in_step(installation, asked, "daily_aggregates")

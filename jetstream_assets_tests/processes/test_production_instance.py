@@ -89,7 +89,7 @@ class Production:
 @pytest.fixture(scope="module")
 def database() -> Iterator[str]:
     with running_postgres() as running:
-        yield running
+        yield running.address
 
 
 @pytest.fixture
