@@ -71,7 +71,8 @@ def work(inputs: Inputs) -> int:
     store_statistics(plan, tables, parts)
     compute_result_status(plan, tables, "")
     store = FolderDocumentStore(Path(settings.output))
-    publish(documents_of(plan, tables, datetime.now(UTC), None, Limits(), DEFAULT_OPTIONS), store)
+    started = datetime.now(UTC)
+    publish(documents_of(plan, tables, started, None, Limits(), DEFAULT_OPTIONS, None), store)
     return 1
 
 

@@ -20,6 +20,7 @@ from jetstream_assets.cli import (
     docs,
     init,
     plan,
+    preview,
     results,
     run,
     schema,
@@ -42,6 +43,7 @@ app.command(no_args_is_help=True, epilog=diff.EPILOG)(diff.diff)
 app.command(no_args_is_help=True, epilog=docs.EPILOG)(docs.docs)
 app.command(no_args_is_help=True, epilog=init.EPILOG)(init.init)
 app.command(no_args_is_help=True, epilog=schema.EPILOG)(schema.schema)
+app.command(no_args_is_help=True, epilog=preview.EPILOG)(preview.preview)
 app.command(no_args_is_help=True, epilog=results.EPILOG)(results.results)
 app.command(no_args_is_help=True, epilog=status.EPILOG)(status.status)
 app.command(epilog=cost.EPILOG)(cost.cost)

@@ -95,8 +95,18 @@ def run(
     raise typer.Exit(0 if is_complete else EXIT_INCOMPLETE)
 
 
-def analyse(settings: Settings, request: Request, *, verbose: bool = False) -> bool:
-    """Run the cells, print what became of them, and say whether each has results or a reason."""
+def analyse(
+    settings: Settings, request: Request, *, verbose: bool = False, home: Path | None = None
+) -> bool:
+    """Run the cells, print what became of them, and say whether each has results or a reason.
+
+    Args:
+        settings: Those of the runs.
+        request: What is asked for.
+        verbose: Whether the runs' log is shown.
+        home: Where the runs are stored; None for the instance of DAGSTER_HOME, or for one beside
+            the documents.
+    """
     request = request.runnable()
     for left_out in request.excluded:
         errors.print(f"left out: {left_out.slug}: {left_out.reason}", markup=False)
@@ -104,7 +114,7 @@ def analyse(settings: Settings, request: Request, *, verbose: bool = False) -> b
         errors.print("Nothing to analyse.")
         return True
     settings = _including(settings.absolute(), request.cells)
-    runs = _run(settings, request.cells, verbose=verbose)
+    runs = _run(settings, request.cells, home, verbose=verbose)
     outcomes = list(_outcomes(settings, request.cells, runs))
     console.print(outcome_table(outcomes))
     for failed in (run for run in runs if not run.succeeded):
@@ -119,10 +129,12 @@ def _including(settings: Settings, cells: "Sequence[Cell]") -> Settings:
     return settings.model_copy(update={"first_date": first})
 
 
-def _run(settings: Settings, cells: "Sequence[Cell]", *, verbose: bool) -> list[RunOutcome]:
+def _run(
+    settings: Settings, cells: "Sequence[Cell]", home: Path | None, *, verbose: bool
+) -> list[RunOutcome]:
     # Plan, enrollments, daily aggregates, metrics, the shards, their storing, status, export, page.
     steps = 8 + settings.shards
-    with _instance(settings) as instance, progress() as bar:
+    with _instance(settings, home) as instance, progress() as bar:
         total = steps * len({cell.slug for cell in cells})
         task = bar.add_task("starting", total=total)
 
@@ -133,15 +145,15 @@ def _run(settings: Settings, cells: "Sequence[Cell]", *, verbose: bool) -> list[
         return list(run_cells(settings, instance, cells, on_step=on_step, log_level=level))
 
 
-def _instance(settings: Settings) -> DagsterInstance:
+def _instance(settings: Settings, home: Path | None) -> DagsterInstance:
     """The instance of DAGSTER_HOME, where the UI shows the runs, or one beside the documents.
 
     Its database needs a folder; where documents go to a bucket, that is one of this machine.
     """
-    if os.environ.get("DAGSTER_HOME"):
+    if home is None and os.environ.get("DAGSTER_HOME"):
         return DagsterInstance.get()
-    home = Path(".jetstream/runs") if is_bucket(settings.output) else Path(settings.output)
-    return open_instance((home / ".dagster").resolve())
+    beside = Path(".jetstream/runs") if is_bucket(settings.output) else Path(settings.output)
+    return open_instance(((home or beside) / ".dagster").resolve())
 
 
 def _outcomes(

@@ -22,7 +22,13 @@ from jetstream_assets.errors import ExperimentError, UnreachableExperimentsError
 from jetstream_assets.experiments.experiment import Branch
 from jetstream_assets.experiments.record import ExperimentRecord
 
-__all__ = ["ExperimentRecord", "ExperimentRecords", "RecordProblem", "read_experiments"]
+__all__ = [
+    "ExperimentRecord",
+    "ExperimentRecords",
+    "RecordProblem",
+    "read_experiments",
+    "record_document",
+]
 
 _TRIES = 3
 _TOO_MANY_REQUESTS = 429
@@ -68,6 +74,25 @@ def read_experiments(
     else:
         content = _read(location)
     return _records(_items(content, location))
+
+
+def record_document(record: ExperimentRecord) -> dict[str, object]:
+    """A record in Experimenter's shape, which `read_experiments` reads as the same record."""
+    days = {"startDate": record.start_date, "endDate": record.end_date}
+    days["enrollmentEndDate"] = record.enrollment_end_date
+    return {
+        "slug": record.slug,
+        **{key: None if day is None else day.isoformat() for key, day in days.items()},
+        "branches": [{"slug": branch.slug, "ratio": branch.ratio} for branch in record.branches],
+        "proposedEnrollment": record.proposed_enrollment,
+        "bucketConfig": {"randomizationUnit": record.randomization_unit},
+        "referenceBranch": record.reference_branch,
+        "appName": record.app_name,
+        "appId": record.app_id,
+        "outcomes": [{"slug": slug} for slug in record.outcomes],
+        "segments": [{"slug": slug} for slug in record.segments],
+        "isRollout": record.is_rollout,
+    }
 
 
 def _read(location: str) -> bytes:

@@ -287,7 +287,9 @@ def _statistics_export(partitions: PartitionsDefinition[str]) -> AssetsDefinitio
                 of_experiment = list(group)
                 last, url = of_experiment[-1], documents.configuration_url
                 with about(last):
-                    ready = documents_of(last, tables, started, url, quality.limits(), told)
+                    ready = documents_of(
+                        last, tables, started, url, quality.limits(), told, documents.note
+                    )
                     reasons = reasons_to_block(of_experiment, tables, ready, quality)
                 if reasons:
                     blocked += reasons

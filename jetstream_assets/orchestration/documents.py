@@ -23,6 +23,7 @@ def documents_of(
     repository_url: str | None,
     limits: "Limits",
     options: "AnalysisOptions",
+    note: str | None,
 ) -> "tuple[Document, ...]":
     """Every document of a plan's experiment, the overview last; none of a private one."""
     from jetstream_assets.analysis.appraisal import appraise  # noqa: PLC0415
@@ -40,5 +41,5 @@ def documents_of(
     appraisal = appraise(plan, tables, stored.statistics, stored.as_of, limits, options)
     folder = f"{repository_url.rstrip('/')}/jetstream" if repository_url else None
     names = tuple(document.name for document in documents)
-    known = Known(plan, stored.statistics, appraisal, stored.as_of, names, folder)
+    known = Known(plan, stored.statistics, appraisal, stored.as_of, names, folder, note)
     return (*documents, overview_document(known))

@@ -63,11 +63,13 @@ class DocumentsResource(ConfigurableResource):  # type: ignore[type-arg]  # yiel
     """Where exported documents and plans are published: a folder, or ``gs://bucket/prefix``.
 
     ``configuration_url`` is the web address under which people read the configuration's files; it
-    is named in the exported metadata of experiments that override their record.
+    is named in the exported metadata of experiments that override their record. ``note`` stands at
+    the top of every page.
     """
 
     root: str
     configuration_url: str | None = None
+    note: str | None = None
 
     def open(self) -> "DocumentStore":
         """The store.
@@ -139,4 +141,8 @@ def _bucket(location: str) -> "DocumentStore":
 
 def documents_resource(settings: Settings) -> DocumentsResource:
     """The document store of these settings."""
-    return DocumentsResource(root=settings.output, configuration_url=settings.configuration_url)
+    return DocumentsResource(
+        root=settings.output,
+        configuration_url=settings.configuration_url,
+        note=settings.note,
+    )

@@ -96,6 +96,10 @@ class Settings(BaseSettings):
         ".jetstream/demo/output",
         description="Folder, or gs://bucket/prefix, for exported documents.",
     )
+    note: str | None = Field(
+        None,
+        description="Sentence that stands at the top of every page, such as that this is a test.",
+    )
     first_date: date = Field(
         date(2024, 1, 1), description="First date of the date partitions; keep it recent."
     )

@@ -17,7 +17,7 @@ from jetstream_assets.warehouse.location import is_bigquery, project_and_dataset
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client
 
-    from jetstream_assets.warehouse.base import Warehouse
+    from jetstream_assets.warehouse.base import DatasetWarehouse
 
 # Where Google's client finds another server than Google's; it has no Storage Read API.
 _OTHER_SERVER = "BIGQUERY_EMULATOR_HOST"
@@ -42,7 +42,7 @@ class WarehouseResource(ConfigurableResource):  # type: ignore[type-arg]  # yiel
     bigquery_scratch_hours: float = 24.0
     bigquery_views: bool = False
 
-    def open(self) -> "Warehouse":
+    def open(self) -> "DatasetWarehouse":
         """The warehouse.
 
         Raises:
@@ -51,7 +51,7 @@ class WarehouseResource(ConfigurableResource):  # type: ignore[type-arg]  # yiel
         """
         return self._bigquery() if is_bigquery(self.root) else self._duckdb()
 
-    def _duckdb(self) -> "Warehouse":
+    def _duckdb(self) -> "DatasetWarehouse":
         from jetstream_assets.warehouse.duckdb_own_macros import read_macros  # noqa: PLC0415
         from jetstream_assets.warehouse.duckdb_parquet import (  # noqa: PLC0415  # loads DuckDB
             DuckDBParquetWarehouse,
@@ -61,7 +61,7 @@ class WarehouseResource(ConfigurableResource):  # type: ignore[type-arg]  # yiel
             Path(self.root), self.threads, self.memory_limit, read_macros(self.duckdb_macros)
         )
 
-    def _bigquery(self) -> "Warehouse":
+    def _bigquery(self) -> "DatasetWarehouse":
         from jetstream_assets.warehouse.bigquery import BigQueryWarehouse  # noqa: PLC0415
         from jetstream_assets.warehouse.bigquery_options import BigQueryOptions  # noqa: PLC0415
 

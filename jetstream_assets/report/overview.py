@@ -63,6 +63,7 @@ class Known:
         as_of: The newest date whose data they know.
         documents: The names of the experiment's other documents.
         configuration_url: Where people read its configuration; None where that is nowhere.
+        note: What stands at the top of its page; None for nothing.
     """
 
     plan: AnalysisPlan
@@ -71,6 +72,7 @@ class Known:
     as_of: date
     documents: tuple[str, ...] = ()
     configuration_url: str | None = None
+    note: str | None = None
 
 
 def overview_name(slug: str) -> str:
@@ -95,6 +97,7 @@ def overview(known: Known) -> Overview:
     return Overview(
         slug=plan.slug,
         normalized_slug=normalized(plan.slug),
+        note=known.note,
         app=experiment.app_name if experiment else None,
         status=_status(experiment, known.as_of) if experiment else None,
         start_date=experiment.start_date if experiment else None,

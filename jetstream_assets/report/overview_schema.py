@@ -205,6 +205,7 @@ class RefusalRecord(_Record):
 class Overview(_Record):
     """``overview/overview_<normalized slug>.json``.
 
+    ``note`` is what stands at the top of the page.
     ``data_through`` is the newest date whose data the results know, ``is_provisional`` whether the
     newest results of any period are. ``verdict`` is null where no rule is declared; ``facts`` are
     the sentences that the bar then states. ``documents`` are the names of the experiment's other
@@ -214,6 +215,7 @@ class Overview(_Record):
     schema_version: Literal[1] = 1
     slug: str
     normalized_slug: str
+    note: str | None = None
     name: str | None = None
     description: str | None = None
     app: str | None = None

@@ -119,7 +119,15 @@ def _raw_enrollments(configuration: AnalysisConfiguration, stored: exp.Expr | No
         return _stored_enrollments(configuration, stored)
     if text is None:
         return enrollment_events(configuration, *enrollment_event_range(configuration))
-    unit = configuration.experiment.analysis_unit
+    return custom_enrollments(text, configuration.experiment.analysis_unit)
+
+
+def custom_enrollments(text: str, unit: AnalysisUnit) -> exp.Query:
+    """A configuration's own enrollment query, with the columns `UNIT_COLUMNS`.
+
+    Raises:
+        QueryError: It is no single query, names another unit, or lacks a column.
+    """
     (other,) = set(AnalysisUnit) - {unit}
     if other in text:
         raise QueryError(

@@ -155,3 +155,31 @@ class Warehouse(Protocol):
     def sql(self, tree: exp.Expr) -> str:
         """The statement in the warehouse's dialect, formatted for a person to read."""
         ...
+
+
+class DatasetWarehouse(Warehouse, Protocol):
+    """A warehouse in which datasets can be made, too."""
+
+    def make_expiring(self, dataset: str, days: int) -> None:
+        """Make a dataset for tables that are gone some days after they were written.
+
+        One that is there is kept as it is; of a folder, what is older is removed now.
+
+        Args:
+            dataset: As slices name it; not that of results.
+            days: How long (>= 1).
+
+        Raises:
+            WarehouseAccessError: A dataset of this name is there and does not expire, so that it
+                may hold what somebody needs.
+        """
+        ...
+
+    def remove(self, experiment: str, dataset: str) -> None:
+        """Remove every table of an experiment from a dataset, where there is any.
+
+        Args:
+            experiment: The slug.
+            dataset: One that was made by `make_expiring`.
+        """
+        ...

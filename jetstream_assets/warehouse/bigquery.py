@@ -17,6 +17,7 @@ from jetstream_assets.warehouse.base import Answer, Estimate, Provenance, Source
 from jetstream_assets.warehouse.bigquery_arrow import as_parquet
 from jetstream_assets.warehouse.bigquery_columns import kind_of
 from jetstream_assets.warehouse.bigquery_cost import cost_of
+from jetstream_assets.warehouse.bigquery_expiring import make_expiring, remove_tables
 from jetstream_assets.warehouse.bigquery_jobs import readable
 from jetstream_assets.warehouse.bigquery_manifest import Manifests, key_of
 from jetstream_assets.warehouse.bigquery_options import BigQueryOptions
@@ -127,6 +128,17 @@ class BigQueryWarehouse:
         """The slugs that have slices of a table, by the names of their tables."""
         with readable("", f"Listing the tables of {dataset}"):
             return self._tables.experiments(str(table), dataset)
+
+    def make_expiring(self, dataset: str, days: int) -> None:
+        """Make a dataset whose tables BigQuery removes after some days, unless it is there."""
+        with readable("", f"Making the dataset {dataset}"):
+            make_expiring(self._tables, dataset, days)
+
+    def remove(self, experiment: str, dataset: str) -> None:
+        """Remove every table of an experiment from a dataset, where there is any."""
+        with readable("", f"Removing tables from the dataset {dataset}"):
+            remove_tables(self._tables, experiment, dataset)
+        self._relations.manifests.forget(dataset, experiment)
 
     def dry_run(self, tree: exp.Expr) -> Estimate:
         """Check a query without running it; what it would read is the service's upper bound."""

@@ -120,6 +120,10 @@ class Manifests:
         seen = self._seen.get((dataset, experiment))
         return seen is not None and seen.etag is not None
 
+    def forget(self, dataset: str, experiment: str) -> None:
+        """Look again at what an experiment has, however short ago that was done."""
+        self._seen.pop((dataset, experiment), None)
+
     def remember(self, entry: Entry) -> None:
         """Know what this process itself has written."""
         self._known[entry.version] = entry

@@ -8,6 +8,7 @@ in statements (`parquet_relations`), files of slices (`parquet_slices`), setting
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -25,8 +26,10 @@ from jetstream_assets.warehouse.duckdb_errors import BROKEN, as_warehouse_errors
 from jetstream_assets.warehouse.duckdb_own_macros import NO_MACROS, OwnMacros
 from jetstream_assets.warehouse.duckdb_profile import readings
 from jetstream_assets.warehouse.duckdb_session import DuckDBSession
+from jetstream_assets.warehouse.parquet_expiring import make_expiring
 from jetstream_assets.warehouse.parquet_relations import Relations
 from jetstream_assets.warehouse.parquet_slices import (
+    experiment_folder,
     footer_entries,
     put_days,
     replacement,
@@ -39,6 +42,7 @@ from jetstream_assets.warehouse.parquet_slices import (
 from jetstream_assets.warehouse.parquet_source_days import counted, days_of_files
 from jetstream_assets.warehouse.purpose import current_purpose
 from jetstream_assets.warehouse.query_costs import QueryCost, note_cost
+from jetstream_assets.warehouse.tables import ResultTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,7 +51,7 @@ if TYPE_CHECKING:
     import duckdb
     from duckdb.sqltypes import DuckDBPyType
 
-    from jetstream_assets.warehouse.tables import ResultTable, Slice
+    from jetstream_assets.warehouse.tables import Slice
 
 # BigQuery has one integer and one float type, and so have slices: a file per date must not differ
 # in types because one date's numbers are small. An untyped NULL is an INT64, too.
@@ -199,6 +203,17 @@ class DuckDBParquetWarehouse:
     def experiments(self, table: ResultTable, dataset: str) -> tuple[str, ...]:
         """The slugs that have slices of a table; not those whose folder has a digest for a name."""
         return stored_experiments(self.root, table, dataset)
+
+    def make_expiring(self, dataset: str, days: int) -> None:
+        """Make a folder from which what is older than some days is removed, now and later."""
+        make_expiring(self.root, dataset, days)
+
+    def remove(self, experiment: str, dataset: str) -> None:
+        """Remove every table of an experiment from a dataset, where there is any."""
+        for table in ResultTable:
+            shutil.rmtree(
+                experiment_folder(self.root, dataset, table, experiment), ignore_errors=True
+            )
 
     def dry_run(self, tree: exp.Expr) -> Estimate:
         """Check a query without running it.

@@ -32,6 +32,7 @@ class IndexEntry(BaseModel):
 
     slug: str
     normalized_slug: str
+    note: str | None = None
     name: str | None = None
     app: str | None = None
     status: str | None = None
@@ -51,6 +52,7 @@ def index_entry(overview: Overview) -> IndexEntry:
     return IndexEntry(
         slug=overview.slug,
         normalized_slug=overview.normalized_slug,
+        note=overview.note,
         name=overview.name,
         app=overview.app,
         status=overview.status,
