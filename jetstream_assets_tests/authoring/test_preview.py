@@ -14,6 +14,7 @@ import pytest
 from jetstream_assets import results
 from jetstream_assets.config.experimenter import read_experiments, record_document
 from jetstream_assets.simulation.demo import experimenter_record
+from jetstream_assets_tests.bigquery.test_same_numbers import Place, in_both
 from jetstream_assets_tests.cli.command import jetstream
 from jetstream_assets_tests.orchestration.laboratory import (
     CONFIGURATION,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from typer.testing import Result
+
+    from jetstream_assets_tests.bigquery.server import BigQueryServer
 
 DRAFT = """
 [metrics]
@@ -111,6 +114,31 @@ def test_another_preview_takes_the_place_of_the_last(laboratory: Laboratory) -> 
     assert overview["note"].startswith("A preview, which decides nothing: 50 % of the units")
     units = pq.read_table(laboratory.root / "warehouse/jetstream_preview/enrollments")
     assert 100 < units.num_rows < 300
+
+
+@pytest.mark.slow
+def test_in_bigquery_it_shows_the_same(laboratory: Laboratory, bigquery: BigQueryServer) -> None:
+    place = Place(laboratory.root, "previews")
+    given = ("--date", FIRST_WEEK, "--days", 2, "--sample", 100)
+    with in_both(bigquery, place), pytest.MonkeyPatch.context() as patched:
+        patched.setenv("JETSTREAM_BIGQUERY_SOURCE_PROJECT", "previews-sources")
+        result = _preview(
+            laboratory, EXPERIMENT.slug, *given, "--warehouse", place.in_bigquery.warehouse
+        )
+        assert result.exit_code == 0, result.output
+        refused = _preview(
+            laboratory,
+            EXPERIMENT.slug,
+            *("--warehouse", place.in_bigquery.warehouse),
+            *(*given, "--dataset", "results"),
+        )
+    theirs = _rows(laboratory, "preview")
+    assert _preview(laboratory, EXPERIMENT.slug, *given).exit_code == 0
+    assert _rows(laboratory, "preview") == theirs
+    assert refused.exit_code == 2
+    assert "keeps its tables" in refused.output
+    assert bigquery.catalog.tables(("previews", "results")) == []
+    assert bigquery.catalog.tables(("previews", "jetstream_preview"))
 
 
 def test_of_a_draft_units_that_were_seen_are_shown(laboratory: Laboratory, tmp_path: Path) -> None:
