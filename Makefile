@@ -7,7 +7,7 @@ export DAGSTER_HOME := $(STATE)/dagster_home
 DEMO := $(STATE)/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick dev lint bench bench-statistics bench-incremental bench-orchestration clean
+.PHONY: help demo test test-quick dev lint bench bench-statistics bench-incremental bench-orchestration bench-memory clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ bench-incremental: .venv/.synced  ## a 60-day experiment day by day and as one b
 
 bench-orchestration: .venv/.synced  ## runs, ticks, backfills and the partitions page beyond the analysis itself
 	@$(BIN)/python benchmarks/bench_orchestration.py
+
+bench-memory: .venv/.synced  ## the memory of a run with four Dask workers, which is what a run's pod has
+	@$(BIN)/python benchmarks/bench_memory.py
 
 clean:  ## remove the environment, the demo and the local instance
 	@rm -rf .venv .jetstream
