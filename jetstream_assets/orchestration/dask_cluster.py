@@ -1,8 +1,9 @@
-"""The steps of a run on a local Dask cluster that lives as long as the run.
+"""The steps of a run on a Dask cluster that lives as long as the run.
 
 Belongs here: the cluster, the order of steps, what a lost worker means. Does not: running one step
-(dagster-dask), how many workers (`dask_width`), choosing an executor (`executors`). Importing this
-module costs seconds, since it imports Dask; it is imported when a run starts.
+(dagster-dask), how many workers (`dask_width`), workers as pods (`dask_pods`), choosing an executor
+(`executors`). Importing this module costs seconds, since it imports Dask; it is imported when a run
+starts.
 
 The library's own loop is not used, for four reasons: its local cluster outlives the run in a
 process that goes on; it runs the steps after one that failed, which then read what an earlier run
@@ -11,7 +12,9 @@ workers, so that a worker which dies makes Dask run steps again that had finishe
 """
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,19 +27,24 @@ from dagster._utils import iterate_with_context
 from dagster_dask.executor import DaskExecutor, query_on_dask_worker
 from dagster_shared.error import SerializableErrorInfo
 
+from jetstream_assets.orchestration import run_tags
+from jetstream_assets.orchestration.dask_pods import worker_pods
 from jetstream_assets.orchestration.dask_width import granted_cores, width
 
 if TYPE_CHECKING:
     from distributed import Client, Future, LocalCluster
 
 _SECONDS_TO_START = "180s"
+# A node may have to be made, and the image be pulled.
+_SECONDS_FOR_PODS = 600
 
 
-class LocalDaskExecutor(DaskExecutor):
-    """Runs a run's steps on its own local cluster of worker processes, one thread each.
+class OwnDaskExecutor(DaskExecutor):
+    """Runs a run's steps on its own cluster of worker processes or pods, one thread each.
 
     Args:
-        workers: Processes at most; 0: as many as cores are granted to this process.
+        workers: Workers at most; 0: as many processes as cores are granted to this process, or as
+            many pods as steps may go side by side.
     """
 
     def __init__(self, workers: int) -> None:
@@ -47,22 +55,37 @@ class LocalDaskExecutor(DaskExecutor):
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[DagsterEvent]:
         """Run the steps and yield their events; what depends on a failed step is not run."""
-        from distributed import Client
-
         levels = execution_plan.get_steps_to_execute_by_level()
         side_by_side = max(map(len, levels), default=1)
-        processes, why = width(self.workers, granted_cores(), side_by_side)
-        plan_context.log.info("Dask worker processes: %s, %s.", processes, why)
-        with (
-            _local_cluster(processes) as cluster,
-            Client(cluster) as client,  # type: ignore[no-untyped-call]  # it has no types
-        ):
+        with self._client(plan_context, side_by_side) as client:
             yield from _Steps(client, plan_context, execution_plan).events()
 
+    @contextmanager
+    def _client(self, context: PlanOrchestrationContext, side_by_side: int) -> "Iterator[Client]":
+        """A client of the run's own cluster, whose workers are processes here or pods."""
+        from distributed import Client
 
-def _local_cluster(processes: int) -> "LocalCluster":
+        run = context.dagster_run
+        has_pods = run.tags.get(run_tags.WORKERS) == run_tags.PODS
+        workers, why = width(self.workers, None if has_pods else granted_cores(), side_by_side)
+        _configure()
+        context.log.info(
+            "Dask worker %s: %s, %s.", "pods" if has_pods else "processes", workers, why
+        )
+        with ExitStack() as stack:
+            host = os.environ.get("POD_IP") if has_pods else None
+            cluster = stack.enter_context(_local_cluster(0 if has_pods else workers, host))
+            if has_pods:
+                address, launcher = cluster.scheduler_address, context.instance.run_launcher
+                stack.enter_context(worker_pods(launcher, run, workers, address))
+            client = Client(cluster)  # type: ignore[no-untyped-call]  # it has no types
+            stack.enter_context(client)
+            client.wait_for_workers(1, timeout=_SECONDS_FOR_PODS)
+            yield client
+
+
+def _configure() -> None:
     import dask
-    from distributed import LocalCluster
 
     dask.config.set(
         {
@@ -73,8 +96,14 @@ def _local_cluster(processes: int) -> "LocalCluster":
             "distributed.scheduler.allowed-failures": 0,
         }
     )
+
+
+def _local_cluster(processes: int, host: str | None) -> "LocalCluster":
+    from distributed import LocalCluster
+
     return LocalCluster(  # type: ignore[no-untyped-call]  # it has no types
         n_workers=processes,
+        host=host,
         threads_per_worker=1,
         preload=["jetstream_assets.orchestration.dask_worker"],
         dashboard_address=None,

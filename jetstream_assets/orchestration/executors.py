@@ -17,7 +17,7 @@ from dagster import (
 from jetstream_assets.orchestration.settings import Executor, Settings
 
 if TYPE_CHECKING:
-    from jetstream_assets.orchestration.dask_cluster import LocalDaskExecutor
+    from jetstream_assets.orchestration.dask_cluster import OwnDaskExecutor
 
 
 @executor(
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
         )
     },
 )
-def dask_executor(init_context: InitExecutorContext) -> "LocalDaskExecutor":
+def dask_executor(init_context: InitExecutorContext) -> "OwnDaskExecutor":
     """dagster-dask's executor on a cluster of worker processes that lives as long as the run.
 
     A scheduler shared by runs would mix them up, since tasks are named after the step alone. The
     library costs seconds to import, so it is imported when a run starts and not when the code
     location is loaded.
     """
-    from jetstream_assets.orchestration.dask_cluster import LocalDaskExecutor  # noqa: PLC0415
+    from jetstream_assets.orchestration.dask_cluster import OwnDaskExecutor  # noqa: PLC0415
 
-    return LocalDaskExecutor(cast("int", init_context.executor_config["workers"]))
+    return OwnDaskExecutor(cast("int", init_context.executor_config["workers"]))
 
 
 def run_executor(settings: Settings) -> ExecutorDefinition:

@@ -19,7 +19,8 @@ from dagster import DagsterRun
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster_k8s import K8sRunLauncher
 from dagster_k8s.client import DagsterK8sAPIRetryLimitExceeded
-from dagster_k8s.job import get_job_name_from_run_id
+from dagster_k8s.container_context import K8sContainerContext
+from dagster_k8s.job import UserDefinedDagsterK8sConfig, get_job_name_from_run_id
 
 from jetstream_assets.orchestration import run_tags
 
@@ -27,6 +28,24 @@ if TYPE_CHECKING:
     from kubernetes.client import V1Pod
 
 _GONE = "could not be found"
+# A run that makes pods has a token, and knows who and where it is: they find it, and go with it.
+_SELF = {
+    "POD_NAMESPACE": "metadata.namespace",
+    "POD_NAME": "metadata.name",
+    "POD_UID": "metadata.uid",
+    "POD_IP": "status.podIP",
+}
+_SPEAKS_WITH_CLUSTER = K8sContainerContext(
+    run_k8s_config=UserDefinedDagsterK8sConfig(
+        container_config={
+            "env": [
+                {"name": name, "value_from": {"field_ref": {"field_path": path}}}
+                for name, path in _SELF.items()
+            ]
+        },
+        pod_spec_config={"automount_service_account_token": True},
+    )
+)
 _SHORT_OF_MEMORY = {"OOMKilled", "Evicted"}
 _QUANTITY = re.compile(r"(\d+)([KMGT]i?)?")
 
@@ -40,6 +59,12 @@ class ClusterAwayError(Exception):
 
 class WatchedPodLauncher(K8sRunLauncher):
     """Dagster's launcher of pods, which tells an absent cluster from an absent pod."""
+
+    def get_container_context_for_run(self, dagster_run: DagsterRun) -> K8sContainerContext:
+        """What the pod of a run is to have, also where it makes pods itself."""
+        found = super().get_container_context_for_run(dagster_run)
+        has_workers = dagster_run.tags.get(run_tags.WORKERS) == run_tags.PODS
+        return found.merge(_SPEAKS_WITH_CLUSTER) if has_workers else found
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """Make the pod of a run. Where the cluster is away, the run fails for this plain reason.

@@ -18,6 +18,9 @@ CHANGE = "jetstream/configuration-change"
 NOT_BEFORE = "jetstream/not-before"
 # The memory that the run's pod may take, where that of an earlier attempt was too little.
 MEMORY = "jetstream/memory"
+# "pods": the run's Dask workers are pods of their own, instead of processes of the run's pod.
+WORKERS = "jetstream/dask-workers"
+PODS = "pods"
 
 # Dagster's.
 # What the run's pod is to have, where runs are pods.

@@ -58,13 +58,13 @@ class Deployed:
     postgres: Postgres
     batch: client.BatchV1Api
 
-    def ask(self, *cells: Cell) -> str:
-        """Launch a backfill of all assets over these cells; its id."""
+    def ask(self, *cells: Cell, **tags: str) -> str:
+        """Launch a backfill of all assets over these cells, with tags of its runs; its id."""
         endpoint = self.installation.endpoint
         known = self.installation.instance.get_dynamic_partitions("experiment")
         for slug in {cell.slug for cell in cells} - set(known):
             endpoint.add_experiment(slug)
-        return endpoint.backfill(endpoint.assets(), cells)
+        return endpoint.backfill(endpoint.assets(), cells, **tags)
 
     def runs(self, asked: str, number: int) -> list[Run]:
         """The runs of a backfill when so many of them ended, first to last."""

@@ -7,6 +7,7 @@ controller of jobs look at it. Does not: images, volumes, limits and logs, which
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from jetstream_assets_tests.k8s.control_plane import NAMESPACE, ControlPlane
 from jetstream_assets_tests.ui.services import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 NODE = "node"
 _LOOK_SECONDS = 0.3
@@ -84,6 +85,15 @@ class Kubelet:
     def has_started(self, run_id: str) -> bool:
         """Whether a run's pod has a process."""
         return any(name in self._processes for name in self.pods_of(run_id))
+
+    def is_running(self, name: str) -> bool:
+        """Whether a pod has a process that has not ended."""
+        running = self._processes.get(name)
+        return running is not None and running.process.poll() is None
+
+    def process_of(self, name: str) -> int:
+        """The number of a pod's process."""
+        return self._processes[name].process.pid
 
     def waits_of(self, run_id: str) -> list[str]:
         """Why the containers of a run's pods wait, such as ``ImagePullBackOff``."""
@@ -150,20 +160,28 @@ class Kubelet:
             self._core.create_namespaced_pod_binding(
                 name, NAMESPACE, binding, _preload_content=False
             )
+        address = self._new_address()
+        variables = self._environment(pod, container, address)
+        command = [*(container.command or []), *(container.args or [])]
         with (self.logs / f"{name}.log").open("wb") as output:
             process = subprocess.Popen(
-                [*(container.command or []), *(container.args or [])],
+                [_expanded(word, variables) for word in command],
                 cwd=ROOT,
-                env=self._environment(pod, container),
+                env=variables,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         self._processes[name] = _Process(process)
-        self._tell(name, "Running", container, {"running": {}})
+        self._tell(name, "Running", container, {"running": {}}, address)
 
-    def _environment(self, pod: Any, container: Any) -> dict[str, str]:  # noqa: ANN401
+    def _new_address(self) -> str:
+        """An address of the loopback network that no other pod has."""
+        number = len(self._processes)
+        return f"127.{64 + os.getpid() % 128}.{number // 250}.{number % 250 + 1}"
+
+    def _environment(self, pod: Any, container: Any, address: str) -> dict[str, str]:  # noqa: ANN401
         """What the image would have, and what the pod says."""
         found = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -176,10 +194,18 @@ class Kubelet:
                 found |= self._core.read_namespaced_config_map(name, NAMESPACE).data
             if source.secret_ref is not None:
                 found |= self._secret(source.secret_ref)
+        if pod.spec.automount_service_account_token:
+            token = self.plane.token_of(pod.spec.service_account_name)
+            found["KUBECONFIG"] = str(self.plane.kubeconfig(token))
+        fields = {
+            "metadata.namespace": pod.metadata.namespace,
+            "metadata.name": pod.metadata.name,
+            "metadata.uid": pod.metadata.uid,
+            "status.podIP": address,
+        }
         for variable in container.env or []:
             reference = variable.value_from and variable.value_from.field_ref
-            is_namespace = reference and reference.field_path == "metadata.namespace"
-            value = pod.metadata.namespace if is_namespace else variable.value
+            value = fields[reference.field_path] if reference else variable.value
             found[variable.name] = value or ""
         return found
 
@@ -225,7 +251,14 @@ class Kubelet:
         ended = {"terminated": {"exitCode": status, "reason": reason}}
         self._tell(name, phase, container, ended)
 
-    def _tell(self, name: str, phase: str, container: Any, state: dict[str, Any]) -> None:  # noqa: ANN401
+    def _tell(
+        self,
+        name: str,
+        phase: str,
+        container: Any,  # noqa: ANN401
+        state: dict[str, Any],
+        address: str | None = None,
+    ) -> None:
         is_running = phase == "Running"
         status = {
             "name": container.name,
@@ -237,11 +270,18 @@ class Kubelet:
             "state": state,
         }
         body: dict[str, Any] = {"status": {"phase": phase, "containerStatuses": [status]}}
+        if address is not None:
+            body["status"]["podIP"] = address
         if self.reasons.get(name) == "Evicted" and phase == "Failed":
             # A node that moves a pod away says so of the pod and forgets its containers.
             told = "The node was low on resource: memory."
             body = {"status": {"phase": phase, "reason": "Evicted", "message": told}}
         self._core.patch_namespaced_pod_status(name, NAMESPACE, body)
+
+
+def _expanded(word: str, variables: Mapping[str, str]) -> str:
+    """A word of a command with its ``$(NAME)`` replaced."""
+    return re.sub(r"\$\((\w+)\)", lambda found: variables[found[1]], word)
 
 
 def _waiting(reason: str, message: str) -> dict[str, str]:

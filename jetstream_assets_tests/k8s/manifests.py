@@ -17,6 +17,7 @@ from jetstream_assets_tests.ui.services import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 Document = dict[str, Any]
 
@@ -29,7 +30,12 @@ def rendered(overlay: str) -> tuple[Document, ...]:
     """All documents of an overlay; skips the test where there is no kubectl."""
     if shutil.which("kubectl") is None:
         pytest.skip("there is no kubectl on this machine, which renders the manifests")
-    command = ["kubectl", "kustomize", str(FOLDER / "overlays" / overlay)]
+    return rendered_folder(FOLDER / "overlays" / overlay)
+
+
+def rendered_folder(folder: Path) -> tuple[Document, ...]:
+    """All documents of a folder with a kustomization."""
+    command = ["kubectl", "kustomize", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return tuple(yaml.safe_load_all(done.stdout))

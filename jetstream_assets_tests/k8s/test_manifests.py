@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import os
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import kubernetes_validate
 import pytest
@@ -15,8 +16,12 @@ from jetstream_assets_tests.k8s.manifests import (
     of_kind,
     pod_specs,
     rendered,
+    rendered_folder,
 )
 from jetstream_assets_tests.ui.services import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # The oldest of the versions that Google and most others still offer, and a new one.
 VERSIONS = ("1.31", "1.37")
@@ -34,6 +39,26 @@ def test_every_document_is_of_its_schema(overlay: str, version: str) -> None:
     assert {document["kind"] for document in documents} >= {"Deployment", "Role", "ConfigMap"}
     for document in documents:
         kubernetes_validate.validate(document, version, strict=True)
+
+
+@overlays
+def test_the_component_for_dask_adds_what_runs_and_workers_may(
+    overlay: str, tmp_path: Path
+) -> None:
+    without = rendered(overlay)
+    kustomization = {
+        "resources": [os.path.relpath(FOLDER / "overlays" / overlay, tmp_path)],
+        "components": [os.path.relpath(FOLDER / "dask", tmp_path)],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    added = [document for document in rendered_folder(tmp_path) if document not in without]
+    kinds = [document["kind"] for document in added]
+    assert sorted(kinds) == ["NetworkPolicy", "NetworkPolicy", "Role", "RoleBinding"]
+    for document in added:
+        kubernetes_validate.validate(document, VERSIONS[0], strict=True)
+    (role,) = (document for document in added if document["kind"] == "Role")
+    rule = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "delete"]}
+    assert role["rules"] == [rule]
 
 
 @overlays

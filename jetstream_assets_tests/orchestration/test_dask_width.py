@@ -33,10 +33,13 @@ exec "$@"
         (3, 4, 8, 3, "by the setting `workers`"),
         (8, 4, 8, 8, "by the setting `workers`"),
         (8, 4, 2, 2, "as many as steps may go side by side"),
+        # Pods have cores of their own.
+        (0, None, 9, 9, "as many as steps may go side by side"),
+        (3, None, 9, 3, "by the setting `workers`"),
     ],
 )
 def test_the_least_of_all_limits_holds_and_is_named(
-    workers: int, cores: int, side_by_side: int, number: int, why: str
+    workers: int, cores: int | None, side_by_side: int, number: int, why: str
 ) -> None:
     assert width(workers, cores, side_by_side) == (number, why)
 

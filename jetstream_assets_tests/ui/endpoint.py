@@ -117,9 +117,16 @@ class Endpoint:
         answer = self.ask(ADD_PARTITION, repository=REPOSITORY, name=EXPERIMENT, key=slug)
         assert answer["addDynamicPartition"]["__typename"] == "AddDynamicPartitionSuccess", answer
 
-    def backfill(self, assets: Iterable[str], cells: Iterable[Cell]) -> str:
-        """Launch a backfill of these assets over these cells; its id."""
+    def backfill(self, assets: Iterable[str], cells: Iterable[Cell], **tags: str) -> str:
+        """Launch a backfill of these assets over these cells; its id.
+
+        Args:
+            assets: Names of assets.
+            cells: The cells.
+            tags: Tags of its runs; ``__`` in a name stands for ``/``.
+        """
         params = {
+            "tags": [{"key": k.replace("__", "/"), "value": v} for k, v in tags.items()],
             "assetSelection": [{"path": [name]} for name in assets],
             "partitionNames": [str(cell.key) for cell in cells],
         }
