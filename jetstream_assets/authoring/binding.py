@@ -61,7 +61,7 @@ class Binder:
     def bind(self, text: str) -> Bound:
         """How far an aggregate over a data source ``ds`` and an enrollment ``e`` comes."""
         if text not in self._known:
-            self._known[text] = self._steps(lambda: _over_inferred_row(text))
+            self._known[text] = self._steps(lambda: over_inferred_row(text))
         return self._known[text]
 
     def bind_query(self, build: Callable[[], exp.Query]) -> Bound:
@@ -87,7 +87,15 @@ class Binder:
         return Bound(bigquery=True, duckdb=True, bound=True)
 
 
-def _over_inferred_row(text: str) -> tuple[exp.Select, dict[str, Nested]]:
+def over_inferred_row(text: str) -> tuple[exp.Select, dict[str, Nested]]:
+    """A query of an aggregate over a table ``ds`` and an enrollment ``e``, both as one table.
+
+    Returns:
+        The query, and the columns of its table ``ds``.
+
+    Raises:
+        SqlglotError: The text is no expression.
+    """
     tree = sqlglot.parse_one(text, dialect="bigquery")
     columns = inferred_columns(tree)
     for column in tree.find_all(exp.Column):
