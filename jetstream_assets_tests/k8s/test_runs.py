@@ -167,9 +167,20 @@ def test_why_a_pod_did_not_start_is_told_and_its_run_tried_again(
     assert told in deployed.told(lost)
 
 
+@pytest.fixture
+def held_pods(deployed: Deployed) -> Iterator[None]:
+    """No pod starts; those that waited are gone when the others may start again."""
+    deployed.kubelet.holds = True
+    yield
+    deployed.batch.delete_collection_namespaced_job(NAMESPACE, propagation_policy="Background")
+    core = client.CoreV1Api(deployed.batch.api_client)
+    assert wait_for(lambda: not core.list_namespaced_pod(NAMESPACE).items, 60)
+    deployed.kubelet.holds = False
+
+
+@pytest.mark.usefixtures("held_pods")
 def test_twelve_runs_are_never_more_than_five_at_once(deployed: Deployed) -> None:
     # Pods that wait cost nothing; that one ends, as it would say itself, is said in its place.
-    deployed.kubelet.holds = True
     found = deployed.installation.instance
     for number in range(12):
         deployed.ask(Cell(f"experiment-{number}", FIRST_WEEK))
