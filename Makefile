@@ -29,10 +29,10 @@ demo: .venv/.synced $(DAGSTER_HOME)/dagster.yaml  ## generate telemetry, analyse
 	@$(BIN)/jetstream demo --folder .jetstream/demo
 
 test: .venv/.synced  ## the whole suite
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 test-quick: .venv/.synced  ## without the slow tests
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
+	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 dev: .venv/.synced $(DAGSTER_HOME)/dagster.yaml  ## UI, daemon and code server with the demo's data
 	@test -f $(DEMO)/experiments.json || $(BIN)/jetstream demo --folder .jetstream/demo

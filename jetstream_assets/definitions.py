@@ -1,5 +1,7 @@
 """The code location: what Dagster loads, built by a function so that tests pass other settings."""
 
+from functools import lru_cache
+
 from dagster import Definitions, JobDefinition
 
 from jetstream_assets.orchestration.assets import corridor
@@ -30,8 +32,13 @@ def build_definitions(settings: Settings) -> Definitions:
     )
 
 
+@lru_cache(maxsize=4)
 def resolved_analysis(settings_json: str) -> JobDefinition:
-    """The analysis job for these settings: how a worker process finds the job of a run again."""
+    """The analysis job for these settings: how a worker process finds the job of a run again.
+
+    Dagster asks several times a run, and in a worker for each step; building takes a quarter of a
+    second.
+    """
     settings = Settings.model_validate_json(settings_json)
     return build_definitions(settings).resolve_job_def(ANALYSIS)
 

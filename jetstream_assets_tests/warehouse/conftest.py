@@ -52,7 +52,7 @@ def bigquery_laboratory(server: BigQueryServer) -> Laboratory:
         put_dataset(server, own, dataset)
     options = BigQueryOptions(own, uses_storage_api=False)
     warehouse = BigQueryWarehouse(LoopbackClient(server.url, own), options)
-    return Laboratory(warehouse, put, make_empty, rounds=15)
+    return Laboratory(warehouse, put, make_empty, rounds=6)
 
 
 @pytest.fixture(params=["duckdb", "bigquery"])

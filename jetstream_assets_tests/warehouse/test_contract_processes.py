@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 from sqlglot import exp
 
+from jetstream_assets.errors import WarehouseError
 from jetstream_assets.warehouse.base import Provenance
 from jetstream_assets.warehouse.tables import ResultTable, all_slices
 from jetstream_assets_tests.warehouse.laboratory import PROVENANCE, SLUG, a_slice, query
@@ -43,18 +44,27 @@ def write_versions(warehouse: Warehouse, worker: int, versions: int, day: int) -
 def read_versions(warehouse: Warehouse, stop: Event) -> None:
     """Read until told to stop; an exit code other than 0 is a torn read or an error."""
     while not stop.is_set():
-        rows = warehouse.query(
-            exp.select("MIN(version) AS low", "MAX(version) AS high", "COUNT(*) AS n").from_(
-                a_slice(1).reference
-            )
-        ).to_pylist()[0]
-        assert rows["low"] == rows["high"], rows
-        assert rows["n"] == ROWS + rows["low"] % 7, rows
-        found = warehouse.provenance(a_slice(1))
-        assert found is not None
-        assert int(found.fingerprint) >= 0
-        days = exp.select("date").distinct().from_(all_slices(ResultTable.METRICS, SLUG))
-        assert warehouse.query(days).num_rows == 2
+        try:
+            _read_once(warehouse)
+        except WarehouseError as error:
+            # On a busy machine reading takes longer than writing; then it is said, and not guessed.
+            if "were replaced" not in str(error):
+                raise
+
+
+def _read_once(warehouse: Warehouse) -> None:
+    rows = warehouse.query(
+        exp.select("MIN(version) AS low", "MAX(version) AS high", "COUNT(*) AS n").from_(
+            a_slice(1).reference
+        )
+    ).to_pylist()[0]
+    assert rows["low"] == rows["high"], rows
+    assert rows["n"] == ROWS + rows["low"] % 7, rows
+    found = warehouse.provenance(a_slice(1))
+    assert found is not None
+    assert int(found.fingerprint) >= 0
+    days = exp.select("date").distinct().from_(all_slices(ResultTable.METRICS, SLUG))
+    assert warehouse.query(days).num_rows == 2
 
 
 def write_something_big(warehouse: Warehouse, started: Event) -> None:
