@@ -43,6 +43,7 @@ from dagster._serdes import ConfigurableClassData
 from jetstream_assets.orchestration import run_tags
 from jetstream_assets.orchestration.lost_runs import mend_lost_runs
 from jetstream_assets.orchestration.partitions import EXPERIMENT
+from jetstream_assets.orchestration.run_size import range_size_tags
 
 Limit = dict[str, object]
 
@@ -138,6 +139,7 @@ def new_tags(found: Mapping[str, str], now: datetime, pauses: Sequence[int]) -> 
     """
     slug, retry = experiment_of(found), found.get(RETRY_NUMBER_TAG)
     tags = {run_tags.EXPERIMENT: slug} if slug else {}
+    tags |= range_size_tags(found)
     if retry is not None and pauses:
         pause = pauses[min(int(retry), len(pauses)) - 1]
         until = now + timedelta(seconds=pause)

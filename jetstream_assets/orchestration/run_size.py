@@ -1,7 +1,8 @@
 """What the pod of a run asks for, by the plan of what it computes.
 
-Belongs here: from a plan to a run's tag. Does not: the limits of all pods, and what a run without
-the tag asks for (the instance's file); what an attempt gets that lacked memory (`run_pods`).
+Belongs here: from a plan, or a range of cells, to a run's tag. Does not: the limits of all pods, and
+what a run without the tag asks for (the instance's file); what an attempt gets that lacked memory
+(`run_pods`).
 
 The steps of a run follow one another but for the statistics, which are cut into shards that run
 side by side. A pod asks for a core for each shard that has work; what it may take is the same for
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from jetstream_assets.orchestration import run_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from jetstream_assets.experiments.plan import AnalysisPlan
 
@@ -37,7 +38,22 @@ def size_tags(plans: "Iterable[AnalysisPlan]", shards: int) -> dict[str, str]:
         idle -= {shard for shard in idle if shard.has_work(plan)}
         if shards - len(idle) >= min(shards, _MOST_CORES):
             break
-    used = shards - len(idle)
-    requests = {"cpu": f"{max(1, min(used, _MOST_CORES))}"}
+    return _cores(shards - len(idle))
+
+
+def range_size_tags(found: "Mapping[str, str]") -> dict[str, str]:
+    """The tag of a run over several cells whose size nobody has said, such as a backfill of the UI.
+
+    Its plans are not known when it is queued, but over several dates every shard has work.
+
+    Args:
+        found: The tags that the run has.
+    """
+    start, end = (found.get(bound) for bound in run_tags.RANGE)
+    return _cores(_MOST_CORES) if start != end and run_tags.POD not in found else {}
+
+
+def _cores(wanted: int) -> dict[str, str]:
+    requests = {"cpu": f"{max(1, min(wanted, _MOST_CORES))}"}
     config = {"container_config": {"resources": {"requests": requests}}}
     return {run_tags.POD: json.dumps(config)}

@@ -12,7 +12,7 @@ from dagster._core.test_utils import create_run_for_test
 from jetstream_assets.orchestration import run_tags
 from jetstream_assets.orchestration.resources import InputsResource, resources
 from jetstream_assets.orchestration.run_pods import WatchedPodLauncher, more_memory
-from jetstream_assets.orchestration.run_size import size_tags
+from jetstream_assets.orchestration.run_size import range_size_tags, size_tags
 from jetstream_assets_tests.orchestration.laboratory import EXPERIMENT, FIRST_WEEK, MANY_METRICS
 from jetstream_assets_tests.ui.services import free_port
 
@@ -86,3 +86,20 @@ def test_a_pod_asks_for_a_core_for_each_shard_that_has_work(
         {"cpu": "1"},
         {"cpu": "2"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "cores"),
+    [("2026-03-01|a", "2026-03-09|a", "4"), ("2026-03-01|a", "2026-03-01|a", None)],
+)
+def test_a_backfill_over_several_dates_asks_for_all_cores(
+    start: str, end: str, cores: str | None
+) -> None:
+    tags = dict(zip(run_tags.RANGE, (start, end), strict=True))
+    found = range_size_tags(tags)
+    requests = {"cpu": cores}
+    wanted = {"container_config": {"resources": {"requests": requests}}}
+    assert found == ({} if cores is None else {run_tags.POD: json.dumps(wanted)})
+    # What a person or a plan has said stays.
+    assert range_size_tags({**tags, run_tags.POD: "{}"}) == {}
+    assert range_size_tags({}) == {}
