@@ -1,8 +1,8 @@
 """What the pod of a run asks for, by the plan of what it computes.
 
-Belongs here: from a plan, or a range of cells, to a run's tag. Does not: the limits of all pods, and
-what a run without the tag asks for (the instance's file); what an attempt gets that lacked memory
-(`run_pods`).
+Belongs here: from a plan, or a range of cells, to a run's tag. Does not: the limits of all pods,
+and what a run without the tag asks for (the instance's file); what an attempt gets that lacked
+memory (`run_pods`).
 
 The steps of a run follow one another but for the statistics, which are cut into shards that run
 side by side. A pod asks for a core for each shard that has work; what it may take is the same for
