@@ -120,7 +120,7 @@ def _runs(inputs: Inputs, executor: str, groups: list[list[int]]) -> int:
     with tempfile.TemporaryDirectory() as home, open_instance(Path(home)) as instance:
         for group in groups:
             asked = [dates[number] for number in group]
-            found = list(run_cells(settings, instance, asked, on_step=lambda *_: None))
+            found = list(run_cells(settings, instance, asked))
             if not all(outcome.succeeded for outcome in found):
                 raise SystemExit(str(found))
     return len(groups)

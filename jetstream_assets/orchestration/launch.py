@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -58,16 +59,17 @@ def run_cells(
     instance: DagsterInstance,
     cells: Sequence[Cell],
     *,
-    on_step: Progress,
+    on_step: Progress | None = None,
     log_level: str = "CRITICAL",
 ) -> Iterator[RunOutcome]:
     """Run the cells of each experiment as one run over its dates, one experiment after another.
 
     Args:
         settings: The code location's settings, with absolute paths.
-        instance: A persistent instance, since the steps' processes write to it.
+        instance: A persistent instance where the steps' processes write to it.
         cells: The cells; the dates of an experiment are consecutive.
-        on_step: Called with (slug, step) as steps finish.
+        on_step: Called with (slug, step) as steps finish, by a thread that asks the instance; its
+            storage has to allow that. None for nobody.
         log_level: The least level of Dagster's log that is shown.
     """
     ordered = sorted(cells)
@@ -90,7 +92,7 @@ def _run(
     instance: DagsterInstance,
     slug: str,
     cells: list[Cell],
-    on_step: Progress,
+    on_step: Progress | None,
     log_level: str,
 ) -> RunOutcome:
     request = uuid.uuid4().hex
@@ -102,7 +104,7 @@ def _run(
     }
     logging = {"loggers": {"console": {"config": {"log_level": log_level}}}}
     with (
-        _followed(instance, request, lambda step: on_step(slug, step)),
+        _followed(instance, request, on_step and partial(on_step, slug)),
         execute_job(
             reconstructable_analysis(settings),
             instance=instance,
@@ -138,9 +140,12 @@ def sentence(error: SerializableErrorInfo | None) -> str:
 
 @contextmanager
 def _followed(
-    instance: DagsterInstance, request: str, on_step: Callable[[str], None]
+    instance: DagsterInstance, request: str, on_step: Callable[[str], None] | None
 ) -> Iterator[None]:
     """Report the steps of the run with this request tag while the body runs it."""
+    if on_step is None:
+        yield
+        return
     stopped = threading.Event()
 
     def follow() -> None:

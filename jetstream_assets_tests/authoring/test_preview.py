@@ -50,6 +50,12 @@ def laboratory(tmp_path: Path) -> Laboratory:
     return make_laboratory(tmp_path / "laboratory")
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
+    """One for many tests, none of which writes anything."""
+    return make_laboratory(tmp_path_factory.mktemp("untouched") / "laboratory")
+
+
 def _preview(laboratory: Laboratory, slug: str, *arguments: object, records: bool = True) -> Result:
     inputs = {"--config": "configuration", "--warehouse": "warehouse", "--output": "preview"}
     inputs |= {"--experiments": "experiments.json"} if records else {}
@@ -217,17 +223,17 @@ def test_an_own_enrollment_query_is_sampled_and_its_braces_are_no_template(
     ],
 )
 def test_what_cannot_be_previewed_is_told_and_writes_nothing(
-    laboratory: Laboratory, tmp_path: Path, slug: str, arguments: tuple[str, ...], words: str
+    untouched: Laboratory, tmp_path: Path, slug: str, arguments: tuple[str, ...], words: str
 ) -> None:
     for name, text in (("DRAFT", DRAFT), ("BROKEN", "[metrics"), ("EMPTY", "")):
         (tmp_path / name).write_text(text)
-    before = _files(laboratory.root)
+    before = _files(untouched.root)
     given = [str(tmp_path / one) if (tmp_path / one).exists() else one for one in arguments]
     dates = () if "--date" in given else ("--date", END)
-    result = _preview(laboratory, slug, *given, *dates)
+    result = _preview(untouched, slug, *given, *dates)
     assert result.exit_code == 2, result.output
     assert words in " ".join(result.output.split())
-    assert _files(laboratory.root) == before
+    assert _files(untouched.root) == before
 
 
 def test_a_folder_with_something_else_is_left_alone(laboratory: Laboratory) -> None:

@@ -168,7 +168,7 @@ class Laboratory:
         """One run an experiment, over consecutive dates."""
         cells = [Cell(slug, on) for on in dates]
         with DagsterInstance.ephemeral() if instance is None else nullcontext(instance) as used:
-            runs = run_cells(settings or self.settings, used, cells, on_step=lambda *_: None)
+            runs = run_cells(settings or self.settings, used, cells)
             return list(runs)
 
     def files(self, table: str) -> dict[str, bytes]:

@@ -70,9 +70,7 @@ class Production:
         }
         settings = self.laboratory.settings.model_copy(update=own)
         cells = [Cell(EXPERIMENT.slug, FIRST_WEEK)]
-        (run,) = run_cells(
-            settings, self.instance, cells, on_step=lambda *_: None, log_level="DEBUG"
-        )
+        (run,) = run_cells(settings, self.instance, cells, log_level="DEBUG")
         return run
 
     def logs(self, run_id: str) -> dict[str, bytes]:
