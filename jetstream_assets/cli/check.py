@@ -55,7 +55,7 @@ def check(
     experiments: Annotated[
         str | None,
         typer.Option(
-            help="JSON file or URL with the experiments' records. [default: invented ones]"
+            help="JSON file or URL with the experiments' records. \\[default: invented ones]"
         ),
     ] = None,
     warehouse: Annotated[

@@ -35,7 +35,7 @@ def docs(
         Format.MARKDOWN
     ),
     output: Annotated[
-        Path | None, typer.Option(help="The file to write. [default: printed]", dir_okay=False)
+        Path | None, typer.Option(help="The file to write. \\[default: printed]", dir_okay=False)
     ] = None,
 ) -> None:
     """Write the catalogue of shared metrics: what each is, its SQL and source, and who uses it."""

@@ -24,7 +24,8 @@ def init(
         Path, typer.Option(help="The configuration's directory.", exists=True, file_okay=False)
     ] = Path(),
     app: Annotated[
-        str | None, typer.Option(help="The application. [default: the only one that is configured]")
+        str | None,
+        typer.Option(help="The application. \\[default: the only one configured]"),
     ] = None,
 ) -> None:
     """Write a commented file to start from, with the metrics and segments that there are.

@@ -33,7 +33,7 @@ WarehouseOfResults = Annotated[
     str | None,
     typer.Option(
         "--warehouse",
-        help="Folder of Parquet tables, or bigquery://project/dataset. [default: the demo's]",
+        help="Folder of Parquet tables, or bigquery://project/dataset. \\[default: the demo's]",
     ),
 ]
 Slugs = Annotated[

@@ -46,7 +46,7 @@ def preview(
     warehouse: options.Warehouse,
     experiments: Annotated[
         str | None,
-        typer.Option(help="JSON file or URL with the experiments' records. [default: a draft's]"),
+        typer.Option(help="JSON file or URL with the experiments' records. \\[default: a draft's]"),
     ] = None,
     file: Annotated[
         Path | None,
@@ -60,11 +60,11 @@ def preview(
         typer.Option(
             "--population",
             help="Units that were seen instead of enrolled ones, all in one branch. "
-            "[default: where nobody can have enrolled]",
+            "\\[default: where nobody can have enrolled]",
         ),
     ] = False,
     app: Annotated[
-        str | None, typer.Option(help="The application of a draft. [default: the likeliest]")
+        str | None, typer.Option(help="The application of a draft. \\[default: the likeliest]")
     ] = None,
     dataset: Annotated[
         str, typer.Option(help="Dataset for the tables. It is made, and expires.")
@@ -74,7 +74,7 @@ def preview(
     ] = 3,
     output: Annotated[
         Path | None,
-        typer.Option(help="Folder for the documents and the page. [default: .jetstream/preview]"),
+        typer.Option(help="Folder for the documents and the page. \\[default: .jetstream/preview]"),
     ] = None,
     ref: options.Ref = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the run's log.")] = False,
