@@ -12,7 +12,7 @@ import typer
 
 from jetstream_assets.cli import options
 from jetstream_assets.cli.console import console, errors, progress, readable_errors
-from jetstream_assets.config.experimenter import read_experiments
+from jetstream_assets.config.experimenter import records_by_slug
 from jetstream_assets.config.layout import place_of
 from jetstream_assets.config.repository import open_configuration
 from jetstream_assets.errors import ConfigError
@@ -22,7 +22,6 @@ from jetstream_assets.orchestration.warehouse_resource import check_warehouse, w
 if TYPE_CHECKING:
     from jetstream_assets.authoring.dry_run import DryRun
     from jetstream_assets.authoring.findings import Checked
-    from jetstream_assets.experiments.record import ExperimentRecord
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -90,7 +89,7 @@ def check(
         task = bar.add_task("checking", total=None)
         found = checked_files(
             open_configuration(str(root)),
-            _records(experiments),
+            records_by_slug(experiments),
             paths=_wanted(paths, root),
             dry_run=_dry_run(warehouse, macros),
             own_macros=read_macros(macros).names,
@@ -136,12 +135,6 @@ def _wanted(paths: list[Path], root: Path) -> set[str] | None:
     if any(path.resolve() == root for path in paths):
         return None
     return {_within(path, root) for path in paths}
-
-
-def _records(experiments: str | None) -> "dict[str, ExperimentRecord]":
-    if experiments is None:
-        return {}
-    return {record.slug: record for record in read_experiments(experiments).records}
 
 
 def _dry_run(warehouse: str | None, macros: str | None) -> "DryRun | None":

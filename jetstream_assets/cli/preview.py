@@ -14,7 +14,7 @@ from jetstream_assets.cli import options
 from jetstream_assets.cli.console import EXIT_INCOMPLETE, console, readable_errors
 from jetstream_assets.cli.request import checked_dates
 from jetstream_assets.cli.run import analyse
-from jetstream_assets.config.experimenter import read_experiments
+from jetstream_assets.config.experimenter import records_by_slug
 from jetstream_assets.config.planning import open_planner
 from jetstream_assets.config.repository import open_configuration
 from jetstream_assets.errors import ConfigError, SettingsError
@@ -26,7 +26,6 @@ from jetstream_assets.warehouse.bigquery_names import is_dataset
 
 if TYPE_CHECKING:
     from jetstream_assets.authoring.preview import Preview, Wanted
-    from jetstream_assets.experiments.record import ExperimentRecord
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -98,7 +97,7 @@ def preview(
         wanted = Wanted(slug, days, last, sample, dataset, population, app)
         draft = None if file is None else _draft(file)
         found = preview_of(
-            wanted, open_configuration(config, ref=ref), _records(experiments), draft
+            wanted, open_configuration(config, ref=ref), records_by_slug(experiments), draft
         )
         folder = (output or _HOME / normalized(slug)).resolve()
         is_complete = _analysed(found, wanted, warehouse, folder, expires, verbose=verbose)
@@ -148,12 +147,6 @@ def _draft(file: Path) -> bytes:
     except OSError as error:
         problem = f"The file cannot be read: {error.strerror}."
         raise ConfigError(str(file), "", problem, "Check --file.") from error
-
-
-def _records(experiments: str | None) -> "dict[str, ExperimentRecord]":
-    if experiments is None:
-        return {}
-    return {record.slug: record for record in read_experiments(experiments).records}
 
 
 def _check_place(folder: Path, dataset: str) -> None:

@@ -28,6 +28,7 @@ __all__ = [
     "RecordProblem",
     "read_experiments",
     "record_document",
+    "records_by_slug",
 ]
 
 _TRIES = 3
@@ -74,6 +75,17 @@ def read_experiments(
     else:
         content = _read(location)
     return _records(_items(content, location))
+
+
+def records_by_slug(location: str | None) -> dict[str, ExperimentRecord]:
+    """The records of a location that can be used; none without a location.
+
+    Raises:
+        ExperimentError: The source cannot be read, or is not JSON of that shape.
+    """
+    if location is None:
+        return {}
+    return {record.slug: record for record in read_experiments(location).records}
 
 
 def record_document(record: ExperimentRecord) -> dict[str, object]:

@@ -16,7 +16,7 @@ from jetstream_assets.warehouse.bigquery_names import MANIFEST, table_name
 from jetstream_assets.warehouse.tables import ResultTable
 
 if TYPE_CHECKING:
-    from google.cloud.bigquery import Dataset, DatasetReference
+    from google.cloud.bigquery import Client, Dataset, DatasetReference
 
     from jetstream_assets.warehouse.bigquery_tables import ExperimentTables
 
@@ -30,7 +30,7 @@ def make_expiring(tables: ExperimentTables, dataset: str, days: int) -> None:
         WarehouseAccessError: It is that of results, is there and keeps its tables, or may not be
             made by this account.
     """
-    from google.api_core.exceptions import Forbidden, NotFound  # noqa: PLC0415
+    from google.api_core.exceptions import Forbidden  # noqa: PLC0415
     from google.cloud.bigquery import DatasetReference
 
     table = tables.reference(dataset, _ANY_TABLE)
@@ -38,17 +38,12 @@ def make_expiring(tables: ExperimentTables, dataset: str, days: int) -> None:
     place = f"{table.project}.{table.dataset_id}"
     client = tables.session.client
     try:
-        try:
-            found = client.get_dataset(
-                reference, retry=retry_of_requests(), timeout=REQUEST_SECONDS
-            )
-        except NotFound:
-            found = client.create_dataset(
-                _expiring(reference, days, tables.location()),
-                exists_ok=True,
-                retry=retry_of_requests(),
-                timeout=REQUEST_SECONDS,
-            )
+        found = _found(client, reference) or client.create_dataset(
+            _expiring(reference, days, tables.location()),
+            exists_ok=True,
+            retry=retry_of_requests(),
+            timeout=REQUEST_SECONDS,
+        )
     except Forbidden as error:
         raise no_access(error, place, "roles/bigquery.user") from error
     if found.default_table_expiration_ms is None or table.dataset_id == tables.options.dataset:
@@ -56,6 +51,16 @@ def make_expiring(tables: ExperimentTables, dataset: str, days: int) -> None:
             f"The dataset {place} keeps its tables: it has no default table expiration, or it is "
             "that of results. Name another one, which is made then."
         )
+
+
+def _found(client: Client, reference: DatasetReference) -> Dataset | None:
+    """The dataset where it is there: whoever may use it need not be allowed to make one."""
+    from google.api_core.exceptions import NotFound  # noqa: PLC0415
+
+    try:
+        return client.get_dataset(reference, retry=retry_of_requests(), timeout=REQUEST_SECONDS)
+    except NotFound:
+        return None
 
 
 def remove_tables(tables: ExperimentTables, experiment: str, dataset: str) -> None:

@@ -195,16 +195,19 @@ def test_a_sample_holds_its_share_of_the_units(laboratory: Laboratory, tmp_path:
 def test_an_own_enrollment_query_is_sampled_and_its_braces_are_no_template(
     laboratory: Laboratory,
 ) -> None:
-    query = """enrollment_query = '''
-        SELECT client_id, 'control' AS branch, MIN(submission_date) AS enrollment_date,
-          COUNT(*) AS num_enrollment_events, '{{ "{{ 1 / 0 }}" }}' AS odd
+    query = f"""enrollment_query = '''
+        SELECT client_id, 'control' AS branch, DATE '{EXPERIMENT.start_date}' AS enrollment_date,
+          COUNT(*) AS num_enrollment_events, '{{{{ "{{{{ 1 / 0 }}}}" }}}}' AS odd
         FROM telemetry.clients_daily GROUP BY client_id'''
-    """
+    """  # noqa: S608  constants of this test
     laboratory.configure(CONFIGURATION.replace("[experiment]", f"[experiment]\n{query}"))
     given = ("--date", FIRST_WEEK, "--sample", 30)
     result = _preview(laboratory, EXPERIMENT.slug, *given)
     assert result.exit_code == 0, result.output
-    assert "computed" in result.output
+    units = pq.read_table(laboratory.root / "warehouse/jetstream_preview/enrollments")
+    everybody = pq.read_table(laboratory.root / "warehouse/telemetry/clients_daily")
+    share = units.num_rows / len(set(everybody["client_id"].to_pylist()))
+    assert 0.2 < share < 0.4
 
 
 @pytest.mark.parametrize(
