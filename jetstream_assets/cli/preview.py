@@ -26,6 +26,7 @@ from jetstream_assets.warehouse.bigquery_names import is_dataset
 
 if TYPE_CHECKING:
     from jetstream_assets.authoring.preview import Preview, Wanted
+    from jetstream_assets.config.repository import ConfigurationRepository
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -88,22 +89,37 @@ def preview(
     so that there is an overall window. Of one that enrolled long before, only what is due on these
     days is computed, from the sources' rows.
     """
-    from jetstream_assets.authoring.preview import Wanted, preview_of  # noqa: PLC0415  # sqlglot
+    from jetstream_assets.authoring.preview import Wanted  # noqa: PLC0415  # loads sqlglot
 
     with readable_errors():
         check_warehouse(warehouse)
         latest = latest_complete_day()
         last = checked_dates(date.date(), date.date(), latest)[-1] if date else latest
         wanted = Wanted(slug, days, last, sample, dataset, population, app)
-        draft = None if file is None else _draft(file)
-        found = preview_of(
-            wanted, open_configuration(config, ref=ref), records_by_slug(experiments), draft
-        )
+        found = _found(wanted, open_configuration(config, ref=ref), experiments, file)
         folder = (output or _HOME / normalized(slug)).resolve()
         is_complete = _analysed(found, wanted, warehouse, folder, expires, verbose=verbose)
     console.print(found.note, markup=False)
     console.print(f"{folder}/pages/{normalized(slug)}.html", markup=False, soft_wrap=True)
     raise typer.Exit(0 if is_complete else EXIT_INCOMPLETE)
+
+
+def _found(
+    wanted: "Wanted",
+    repository: "ConfigurationRepository",
+    experiments: str | None,
+    file: Path | None,
+) -> "Preview":
+    """The inputs of the preview; a mistake in a file that was named is told of that file."""
+    from jetstream_assets.authoring.preview import preview_of  # noqa: PLC0415  # loads sqlglot
+
+    draft, records = None if file is None else _draft(file), records_by_slug(experiments)
+    try:
+        return preview_of(wanted, repository, records, draft)
+    except ConfigError as error:
+        if file is None or Path(error.path).name != f"{wanted.slug}.toml":
+            raise
+        raise ConfigError(str(file), error.key, error.problem, error.remedy) from error
 
 
 def _analysed(

@@ -221,7 +221,7 @@ def test_an_own_enrollment_query_is_sampled_and_its_braces_are_no_template(
         (EXPERIMENT.slug, ("--file", "/nowhere.toml"), "The file cannot be read"),
         (EXPERIMENT.slug, ("--date", "2199-01-01"), "is not over yet"),
         ("a-draft", ("--file", "DRAFT", "--app", "nothing"), "There is no application 'nothing'"),
-        ("a-draft", ("--file", "BROKEN"), "not TOML"),
+        ("a-draft", ("--file", "BROKEN"), "BROKEN: "),
         ("a-draft", ("--file", "EMPTY"), "No metric has a data source"),
     ],
 )
