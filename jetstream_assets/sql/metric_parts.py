@@ -52,7 +52,7 @@ class MetricPart:
     @property
     def sanity_names(self) -> tuple[str, ...]:
         """The columns that tell when annotations disagree with enrollments."""
-        return tuple(name for source in self._by_source for name in self._sanity(source))
+        return tuple(name for source in self._by_source for name in self._sanity_names(source))
 
     @property
     def units_name(self) -> str:
@@ -121,7 +121,7 @@ class MetricPart:
     def source_columns(self, source: DataSource) -> tuple[str, ...]:
         """The metrics and sanity columns of a source."""
         metrics = (metric.name for metric in self._by_source.get(source, ()))
-        return (*metrics, *(self._sanity(source) if source in self._by_source else ()))
+        return (*metrics, *(self._sanity_names(source) if source in self._by_source else ()))
 
     def source_query(self, source: DataSource, without: Collection[str] = ()) -> exp.Select:
         """One row per unit: analysis_id, sanity columns and metrics, from the source's rows.
@@ -218,6 +218,10 @@ class MetricPart:
     def _sanity(self, source: DataSource) -> dict[str, exp.Expr]:
         experiment = self.configuration.experiment
         return sources.sanity_columns(source, experiment.slug, experiment.analysis_unit)
+
+    def _sanity_names(self, source: DataSource) -> tuple[str, ...]:
+        experiment = self.configuration.experiment
+        return sources.sanity_names(source, experiment.slug, experiment.analysis_unit)
 
     def window_columns(self) -> list[exp.Expr]:
         """The window, the basis, and whether units may still come."""

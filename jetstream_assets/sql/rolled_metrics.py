@@ -18,6 +18,8 @@ from jetstream_assets.sql.rollup import (
     ONLY_DAY,
     PART,
     StoredSource,
+    days,
+    is_met_directly,
     merged_states,
     rolled_value,
     states_of,
@@ -30,6 +32,11 @@ if TYPE_CHECKING:
     from jetstream_assets.sql.metric_parts import MetricPart
 
 UNITS = "jetstream_units"
+
+# A column of a relation and the unit's that it equals, beside the unit's identifier.
+_PartKey = tuple[str, str]
+_BY_PART: _PartKey = (PART, PART)
+_BY_DAY: _PartKey = ("day", ONLY_DAY)
 
 
 def rolled_rows(
@@ -52,10 +59,10 @@ def rolled_rows(
     values: dict[str, list[tuple[int, exp.Expr]]] = {name: [] for name in value_columns}
     for number, source in enumerate(_sources(parts)):
         rolled = stored[source].states.columns if source in stored else {}
-        for alias, relation in _relations(number, source, parts, stored.get(source)):
+        for alias, relation, part_key in _relations(number, source, parts, stored.get(source)):
             query = query.join(
                 relation.subquery(alias, copy=False),
-                on=_same_unit_and_part(alias),
+                on=_is_of_unit(alias, part_key),
                 join_type="left",
                 copy=False,
             )
@@ -109,14 +116,20 @@ def _sources(parts: Iterable[MetricPart]) -> list[DataSource]:
 
 def _relations(
     number: int, source: DataSource, parts: Sequence[MetricPart], stored: StoredSource | None
-) -> Iterator[tuple[str, exp.Query]]:
-    """What the values of a source come from: merged states and, for what is left, its rows."""
+) -> Iterator[tuple[str, exp.Query, _PartKey]]:
+    """What the values of a source come from: stored states and, for what is left, its rows.
+
+    With the alias and the columns by which a unit and part find their only row.
+    """
     columns = {name for part in parts for name in part.source_columns(source)}
     rolled = columns & set(stored.states.columns) if stored else set()
     # What follows from the unit alone needs no rows.
     if stored and states_of(stored, rolled):
         windows = [part.planned.due.window for part in parts]
-        yield f"merged_{number}", merged_states(stored, rolled, UNITS, windows)
+        if is_met_directly(stored, windows):
+            yield f"merged_{number}", days(stored, rolled), _BY_DAY
+        else:
+            yield f"merged_{number}", merged_states(stored, rolled, UNITS, windows), _BY_PART
     left = sorted(columns - rolled)
     if left:
         asked = [
@@ -124,7 +137,7 @@ def _relations(
             for index, part in enumerate(parts)
             if set(left) & set(part.source_columns(source))
         ]
-        yield f"source_{number}", stacked(asked)
+        yield f"source_{number}", stacked(asked), _BY_PART
 
 
 def _from_rows(
@@ -152,9 +165,10 @@ def _of_parts(values: Sequence[tuple[int, exp.Expr]], count: int) -> exp.Expr | 
     return exp.If(this=is_part, true=value, false=exp.null())
 
 
-def _same_unit_and_part(alias: str) -> exp.Expr:
-    columns = ("analysis_id", PART)
-    return exp.and_(*(exp.column(name, table=alias).eq(_unit(name)) for name in columns))
+def _is_of_unit(alias: str, part_key: _PartKey) -> exp.Expr:
+    column, unit_column = part_key
+    is_unit = exp.column("analysis_id", table=alias).eq(_unit("analysis_id"))
+    return exp.and_(is_unit, exp.column(column, table=alias).eq(_unit(unit_column)))
 
 
 def _unit(column: str) -> exp.Column:

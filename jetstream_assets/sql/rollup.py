@@ -67,6 +67,19 @@ def merged_states(
     return exp.union(*selects, distinct=False, copy=False) if len(selects) > 1 else selects[0]
 
 
+def is_met_directly(stored: StoredSource, windows: Iterable[AnalysisWindow]) -> bool:
+    """Whether each unit and part has at most one stored row: nothing is merged, `days` are joined.
+
+    That is so of windows of one day whose states are all in one part.
+    """
+    return len(stored.parts) == 1 and all(window.length == 1 for window in windows)
+
+
+def days(stored: StoredSource, columns: Collection[str]) -> exp.Query:
+    """The stored rows: analysis_id, day, and each state that the columns follow from."""
+    return _days(stored.parts, states_of(stored, columns))
+
+
 def _of_one_day(stored: StoredSource, states: Sequence[NamedState], units: str) -> exp.Select:
     is_day = exp.column("day", table=_STORED).eq(_unit(ONLY_DAY))
     query = _met(stored, states, units, is_day)

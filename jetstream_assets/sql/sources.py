@@ -11,6 +11,7 @@ is NULL, ``COUNT(x)`` 0 and ``COUNT(*)`` 1 for it.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -110,6 +111,12 @@ def sanity_columns(source: DataSource, slug: str, unit: AnalysisUnit) -> dict[st
         source.name + CONTRADICTORY_BRANCH: any_row(contradicts),
         source.name + NON_ENROLLED_DATA: any_row(unmarked),
     }
+
+
+@lru_cache(maxsize=1000)
+def sanity_names(source: DataSource, slug: str, unit: AnalysisUnit) -> tuple[str, ...]:
+    """The names of `sanity_columns`; building those takes longer than remembering these."""
+    return tuple(sanity_columns(source, slug, unit))
 
 
 def any_row(condition: exp.Expr) -> exp.Expr:

