@@ -19,7 +19,6 @@ from jetstream_assets.sql.rollup import (
     PART,
     StoredSource,
     days,
-    is_met_directly,
     merged_states,
     rolled_value,
     states_of,
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from jetstream_assets.experiments.metrics import DataSource
     from jetstream_assets.sql.metric_parts import MetricPart
 
-UNITS = "jetstream_units"
+_ONE_DAY_UNITS, _LONGER_UNITS = "jetstream_day_units", "jetstream_units"
 
 # A column of a relation and the unit's that it equals, beside the unit's identifier.
 _PartKey = tuple[str, str]
@@ -46,20 +45,38 @@ def rolled_rows(
 ) -> tuple[exp.Query, dict[str, exp.Query]]:
     """One row per unit and part, and the relations that the query needs, by name.
 
+    Windows of one day are apart from longer ones, since their values need no merging.
+
     Args:
         parts: The windows and bases.
         stored: What is stored of each source on the days of all parts.
         value_columns: The metrics and sanity columns, in the order of the rows.
     """
+    of_one_day = [part for part in parts if part.planned.due.window.length == 1]
+    longer = [part for part in parts if part.planned.due.window.length > 1]
+    kinds = {_ONE_DAY_UNITS: of_one_day, _LONGER_UNITS: longer}
+    rolled = [_rolled(own, stored, value_columns, units) for units, own in kinds.items() if own]
+    relations = {name: query for _, needed in rolled for name, query in needed.items()}
+    return stacked(query for query, _ in rolled), relations
+
+
+def _rolled(
+    parts: Sequence[MetricPart],
+    stored: Mapping[DataSource, StoredSource],
+    value_columns: Sequence[str],
+    units: str,
+) -> tuple[exp.Query, dict[str, exp.Query]]:
     query = exp.select(
         *(_unit(column) for column in parts[0].unit_columns),
         *(_unit(column.alias) for column in parts[0].window_columns()),
-    ).from_(exp.alias_(exp.to_table(UNITS), sources.UNIT_ALIAS, table=True))
-    relations: dict[str, exp.Query] = {UNITS: stacked(map(_units, range(len(parts)), parts))}
+    ).from_(exp.alias_(exp.to_table(units), sources.UNIT_ALIAS, table=True))
+    relations: dict[str, exp.Query] = {units: stacked(map(_units, range(len(parts)), parts))}
     values: dict[str, list[tuple[int, exp.Expr]]] = {name: [] for name in value_columns}
     for number, source in enumerate(_sources(parts)):
         rolled = stored[source].states.columns if source in stored else {}
-        for alias, relation, part_key in _relations(number, source, parts, stored.get(source)):
+        for alias, relation, part_key in _relations(
+            number, source, parts, stored.get(source), units
+        ):
             query = query.join(
                 relation.subquery(alias, copy=False),
                 on=_is_of_unit(alias, part_key),
@@ -76,12 +93,12 @@ def rolled_rows(
                 )
                 values[name].append((index, value))
             if set(part.source_columns(source)) - set(rolled):
-                relations[part.units_name] = _units_of_part(index, part)
+                relations[part.units_name] = _units_of_part(index, part, units)
     selected = (value_column(name, _of_parts(values[name], len(parts))) for name in value_columns)
     return query.select(*selected, copy=False), relations
 
 
-def stacked(selects: Iterable[exp.Select]) -> exp.Query:
+def stacked(selects: Iterable[exp.Query]) -> exp.Query:
     """The rows of all selects, which have the same columns."""
     first, *others = selects
     return exp.union(first, *others, distinct=False, copy=False) if others else first
@@ -104,9 +121,9 @@ def _units(index: int, part: MetricPart) -> exp.Select:
     )
 
 
-def _units_of_part(index: int, part: MetricPart) -> exp.Select:
+def _units_of_part(index: int, part: MetricPart, units: str) -> exp.Select:
     columns = (exp.column(fragments.name(column)) for column in part.unit_columns)
-    return exp.select(*columns).from_(UNITS).where(exp.column(PART).eq(index))
+    return exp.select(*columns).from_(units).where(exp.column(PART).eq(index))
 
 
 def _sources(parts: Iterable[MetricPart]) -> list[DataSource]:
@@ -115,7 +132,11 @@ def _sources(parts: Iterable[MetricPart]) -> list[DataSource]:
 
 
 def _relations(
-    number: int, source: DataSource, parts: Sequence[MetricPart], stored: StoredSource | None
+    number: int,
+    source: DataSource,
+    parts: Sequence[MetricPart],
+    stored: StoredSource | None,
+    units: str,
 ) -> Iterator[tuple[str, exp.Query, _PartKey]]:
     """What the values of a source come from: stored states and, for what is left, its rows.
 
@@ -125,11 +146,12 @@ def _relations(
     rolled = columns & set(stored.states.columns) if stored else set()
     # What follows from the unit alone needs no rows.
     if stored and states_of(stored, rolled):
-        windows = [part.planned.due.window for part in parts]
-        if is_met_directly(stored, windows):
+        is_one_day = all(part.planned.due.window.length == 1 for part in parts)
+        if is_one_day and len(stored.parts) == 1:
             yield f"merged_{number}", days(stored, rolled), _BY_DAY
         else:
-            yield f"merged_{number}", merged_states(stored, rolled, UNITS, windows), _BY_PART
+            merged = merged_states(stored, rolled, units, is_one_day=is_one_day)
+            yield f"merged_{number}", merged, _BY_PART
     left = sorted(columns - rolled)
     if left:
         asked = [

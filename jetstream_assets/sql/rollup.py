@@ -17,7 +17,6 @@ from jetstream_assets.sql.source_states import SourceStates
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from jetstream_assets.experiments.windows import AnalysisWindow
     from jetstream_assets.sql.source_states import NamedState, SplitColumn
 
 # Names unlike those of any segment or column.
@@ -42,11 +41,8 @@ class StoredSource:
 
 
 def merged_states(
-    stored: StoredSource,
-    columns: Collection[str],
-    units: str,
-    windows: Iterable[AnalysisWindow],
-) -> exp.Query:
+    stored: StoredSource, columns: Collection[str], units: str, *, is_one_day: bool
+) -> exp.Select:
     """One row per unit and part with any row in the part's window: the merged states.
 
     Columns: jetstream_part, analysis_id, and each state that the columns follow from. Windows of
@@ -59,44 +55,30 @@ def merged_states(
         units: Name of a relation with one row per unit and part: analysis_id, jetstream_part,
             jetstream_anchor (the DATE from which the window's days are counted), jetstream_day (the
             only DATE of a window of one day, else NULL), window_start, window_end.
-        windows: Those of the units.
+        is_one_day: Whether all windows are of one day; else none is.
     """
-    states, lengths = states_of(stored, columns), {window.length > 1 for window in windows}
-    by_length = {False: _of_one_day, True: _of_more_days}
-    selects = [by_length[is_longer](stored, states, units) for is_longer in sorted(lengths)]
-    return exp.union(*selects, distinct=False, copy=False) if len(selects) > 1 else selects[0]
-
-
-def is_met_directly(stored: StoredSource, windows: Iterable[AnalysisWindow]) -> bool:
-    """Whether each unit and part has at most one stored row: nothing is merged, `days` are joined.
-
-    That is so of windows of one day whose states are all in one part.
-    """
-    return len(stored.parts) == 1 and all(window.length == 1 for window in windows)
+    states = states_of(stored, columns)
+    condition = _is_the_day() if is_one_day else _is_within()
+    return _merged(_met(stored, states, units, condition), states)
 
 
 def days(stored: StoredSource, columns: Collection[str]) -> exp.Query:
-    """The stored rows: analysis_id, day, and each state that the columns follow from."""
+    """The stored rows: analysis_id, day, and each state that the columns follow from.
+
+    With all states in one part a unit has one row a day, so that nothing has to be merged.
+    """
     return _days(stored.parts, states_of(stored, columns))
 
 
-def _of_one_day(stored: StoredSource, states: Sequence[NamedState], units: str) -> exp.Select:
-    is_day = exp.column("day", table=_STORED).eq(_unit(ONLY_DAY))
-    query = _met(stored, states, units, is_day)
-    if len(stored.parts) > 1:
-        return _merged(query, states)
-    # A unit's day is one row of the only part: there is nothing to merge.
-    rows = (exp.column(named.name, table=_STORED) for named in states)
-    return query.select(*_keys(), *rows, copy=False)
+def _is_the_day() -> exp.Expr:
+    return exp.column("day", table=_STORED).eq(_unit(ONLY_DAY))
 
 
-def _of_more_days(stored: StoredSource, states: Sequence[NamedState], units: str) -> exp.Select:
+def _is_within() -> exp.Expr:
     distance = exp.DateDiff(
         this=exp.column("day", table=_STORED), expression=_unit(ANCHOR), unit=exp.var("DAY")
     )
-    within = exp.Between(this=distance, low=_unit("window_start"), high=_unit("window_end"))
-    is_longer = _unit(ONLY_DAY).is_(exp.null())
-    return _merged(_met(stored, states, units, exp.and_(is_longer, within)), states)
+    return exp.Between(this=distance, low=_unit("window_start"), high=_unit("window_end"))
 
 
 def _met(

@@ -102,10 +102,7 @@ FROM (
     ) AS s
     JOIN jetstream_units AS e
       ON s.analysis_id = e.analysis_id
-      AND (
-        e.jetstream_day IS NULL
-        AND DATE_DIFF(s.day, e.jetstream_anchor, DAY) BETWEEN e.window_start AND e.window_end
-      )
+      AND DATE_DIFF(s.day, e.jetstream_anchor, DAY) BETWEEN e.window_start AND e.window_end
     GROUP BY
       e.jetstream_part,
       s.analysis_id
@@ -130,10 +127,7 @@ FROM (
     ) AS s
     JOIN jetstream_units AS e
       ON s.analysis_id = e.analysis_id
-      AND (
-        e.jetstream_day IS NULL
-        AND DATE_DIFF(s.day, e.jetstream_anchor, DAY) BETWEEN e.window_start AND e.window_end
-      )
+      AND DATE_DIFF(s.day, e.jetstream_anchor, DAY) BETWEEN e.window_start AND e.window_end
     GROUP BY
       e.jetstream_part,
       s.analysis_id

@@ -105,10 +105,7 @@ FROM (
     ) AS s
     JOIN jetstream_units AS e
       ON s.analysis_id = e.analysis_id
-      AND (
-        e.jetstream_day IS NULL
-        AND DATE_DIFF('DAY', e.jetstream_anchor, s.day) BETWEEN e.window_start AND e.window_end
-      )
+      AND DATE_DIFF('DAY', e.jetstream_anchor, s.day) BETWEEN e.window_start AND e.window_end
     GROUP BY
       e.jetstream_part,
       s.analysis_id
@@ -133,10 +130,7 @@ FROM (
     ) AS s
     JOIN jetstream_units AS e
       ON s.analysis_id = e.analysis_id
-      AND (
-        e.jetstream_day IS NULL
-        AND DATE_DIFF('DAY', e.jetstream_anchor, s.day) BETWEEN e.window_start AND e.window_end
-      )
+      AND DATE_DIFF('DAY', e.jetstream_anchor, s.day) BETWEEN e.window_start AND e.window_end
     GROUP BY
       e.jetstream_part,
       s.analysis_id

@@ -9,7 +9,7 @@ WITH jetstream_enrolled AS (
   FROM `slices`.`jetstream`.`enrollments/reader-mode@2024-01-08`
   WHERE
     NOT is_excluded
-), jetstream_units AS (
+), jetstream_day_units AS (
   SELECT
     `analysis_id`,
     `branch`,
@@ -47,7 +47,7 @@ WITH jetstream_enrolled AS (
   FROM jetstream_enrolled
   WHERE
     NOT exposure_date IS NULL
-  UNION ALL
+), jetstream_units AS (
   SELECT
     `analysis_id`,
     `branch`,
@@ -55,7 +55,7 @@ WITH jetstream_enrolled AS (
     `num_enrollment_events`,
     `exposure_date`,
     `num_exposure_events`,
-    CAST(2 AS INT64) AS jetstream_part,
+    CAST(0 AS INT64) AS jetstream_part,
     enrollment_date AS jetstream_anchor,
     CAST(NULL AS DATE) AS jetstream_day,
     'preenrollment_week' AS period,
@@ -73,7 +73,7 @@ WITH jetstream_enrolled AS (
     `num_enrollment_events`,
     `exposure_date`,
     `num_exposure_events`,
-    CAST(3 AS INT64) AS jetstream_part,
+    CAST(1 AS INT64) AS jetstream_part,
     exposure_date AS jetstream_anchor,
     CAST(NULL AS DATE) AS jetstream_day,
     'preenrollment_week' AS period,
@@ -133,40 +133,50 @@ FROM (
     IF(merged_0.analysis_id IS NULL, 0, merged_0.s_abc04ed5d79e) AS `values`,
     COALESCE(merged_0.s_ac96a393b635, FALSE) AS `activity_simple_has_contradictory_branch`,
     COALESCE(IF(merged_0.analysis_id IS NULL, FALSE, merged_0.s_27ef9a473456), FALSE) AS `activity_simple_has_non_enrolled_data`
-  FROM jetstream_units AS e
+  FROM jetstream_day_units AS e
   LEFT JOIN (
     SELECT
-      e.jetstream_part,
-      s.analysis_id,
-      s.s_12eb691281ae,
-      s.s_27ef9a473456,
-      s.s_4dbcb0d0a77b,
-      s.s_5935dca72a5c,
-      s.s_9a898ae796ce,
-      s.s_aa2bbc067833,
-      s.s_abc04ed5d79e,
-      s.s_ac96a393b635,
-      s.s_adb85242a96b,
-      s.s_fa2f3110ba0f
-    FROM (
-      SELECT
-        analysis_id,
-        day,
-        s_12eb691281ae,
-        s_27ef9a473456,
-        s_4dbcb0d0a77b,
-        s_5935dca72a5c,
-        s_9a898ae796ce,
-        s_aa2bbc067833,
-        s_abc04ed5d79e,
-        s_ac96a393b635,
-        s_adb85242a96b,
-        s_fa2f3110ba0f
-      FROM `slices`.`jetstream`.`daily_aggregates/reader-mode@2024-01-01,2024-01-02,2024-01-03,2024-01-04,2024-01-05,2024-01-06,2024-01-07,2024-01-08+source-1a2b`
-    ) AS s
-    JOIN jetstream_units AS e
-      ON s.analysis_id = e.analysis_id AND s.day = e.jetstream_day
-    UNION ALL
+      analysis_id,
+      day,
+      s_12eb691281ae,
+      s_27ef9a473456,
+      s_4dbcb0d0a77b,
+      s_5935dca72a5c,
+      s_9a898ae796ce,
+      s_aa2bbc067833,
+      s_abc04ed5d79e,
+      s_ac96a393b635,
+      s_adb85242a96b,
+      s_fa2f3110ba0f
+    FROM `slices`.`jetstream`.`daily_aggregates/reader-mode@2024-01-01,2024-01-02,2024-01-03,2024-01-04,2024-01-05,2024-01-06,2024-01-07,2024-01-08+source-1a2b`
+  ) AS merged_0
+    ON merged_0.analysis_id = e.`analysis_id` AND merged_0.day = e.`jetstream_day`
+  UNION ALL
+  SELECT
+    e.`analysis_id`,
+    e.`branch`,
+    e.`enrollment_date`,
+    e.`num_enrollment_events`,
+    e.`exposure_date`,
+    e.`num_exposure_events`,
+    e.`period`,
+    e.`window_index`,
+    e.`window_start`,
+    e.`window_end`,
+    e.`analysis_basis`,
+    e.`is_provisional`,
+    IF(merged_0.analysis_id IS NULL, 0, merged_0.s_fa2f3110ba0f) AS `big`,
+    IF(e.branch = 'control', merged_0.s_adb85242a96b, -1) AS `control_hits`,
+    merged_0.s_12eb691281ae AS `hits`,
+    merged_0.s_4dbcb0d0a77b AS `lag`,
+    IF(merged_0.analysis_id IS NULL, 1, merged_0.s_5935dca72a5c) AS `rows`,
+    COALESCE(merged_0.s_9a898ae796ce, FALSE) AS `shown`,
+    COALESCE(merged_0.s_aa2bbc067833, 0) AS `spend`,
+    IF(merged_0.analysis_id IS NULL, 0, merged_0.s_abc04ed5d79e) AS `values`,
+    COALESCE(merged_0.s_ac96a393b635, FALSE) AS `activity_simple_has_contradictory_branch`,
+    COALESCE(IF(merged_0.analysis_id IS NULL, FALSE, merged_0.s_27ef9a473456), FALSE) AS `activity_simple_has_non_enrolled_data`
+  FROM jetstream_units AS e
+  LEFT JOIN (
     SELECT
       e.jetstream_part,
       s.analysis_id,
@@ -198,10 +208,7 @@ FROM (
     ) AS s
     JOIN jetstream_units AS e
       ON s.analysis_id = e.analysis_id
-      AND (
-        e.jetstream_day IS NULL
-        AND DATE_DIFF(s.day, e.jetstream_anchor, DAY) BETWEEN e.window_start AND e.window_end
-      )
+      AND DATE_DIFF(s.day, e.jetstream_anchor, DAY) BETWEEN e.window_start AND e.window_end
     GROUP BY
       e.jetstream_part,
       s.analysis_id

@@ -9,7 +9,7 @@ WITH jetstream_enrolled AS (
   FROM `slices`.`jetstream`.`enrollments/reader-mode@2024-01-08`
   WHERE
     NOT is_excluded
-), jetstream_units AS (
+), jetstream_day_units AS (
   SELECT
     `analysis_id`,
     `branch`,
@@ -47,7 +47,7 @@ WITH jetstream_enrolled AS (
   FROM jetstream_enrolled
   WHERE
     NOT exposure_date IS NULL
-  UNION ALL
+), jetstream_units AS (
   SELECT
     `analysis_id`,
     `branch`,
@@ -55,7 +55,7 @@ WITH jetstream_enrolled AS (
     `num_enrollment_events`,
     `exposure_date`,
     `num_exposure_events`,
-    CAST(2 AS INT64) AS jetstream_part,
+    CAST(0 AS INT64) AS jetstream_part,
     enrollment_date AS jetstream_anchor,
     CAST(NULL AS DATE) AS jetstream_day,
     'week' AS period,
@@ -73,7 +73,7 @@ WITH jetstream_enrolled AS (
     `num_enrollment_events`,
     `exposure_date`,
     `num_exposure_events`,
-    CAST(3 AS INT64) AS jetstream_part,
+    CAST(1 AS INT64) AS jetstream_part,
     exposure_date AS jetstream_anchor,
     CAST(NULL AS DATE) AS jetstream_day,
     'week' AS period,
@@ -118,29 +118,43 @@ FROM (
     e.`window_end`,
     e.`analysis_basis`,
     e.`is_provisional`,
-    IF(e.`jetstream_part` IN (2), merged_0.s_3519708872b1, NULL) AS `ever`,
-    IF(e.`jetstream_part` IN (3), merged_0.s_b21dc8779c4d, NULL) AS `hits`,
+    NULL AS `ever`,
+    NULL AS `hits`,
+    COALESCE(merged_0.s_aa2bbc067833, 0) AS `spend`,
+    COALESCE(merged_0.s_ac96a393b635, FALSE) AS `activity_simple_has_contradictory_branch`,
+    COALESCE(IF(merged_0.analysis_id IS NULL, FALSE, merged_0.s_27ef9a473456), FALSE) AS `activity_simple_has_non_enrolled_data`
+  FROM jetstream_day_units AS e
+  LEFT JOIN (
+    SELECT
+      analysis_id,
+      day,
+      s_27ef9a473456,
+      s_aa2bbc067833,
+      s_ac96a393b635
+    FROM `slices`.`jetstream`.`daily_aggregates/reader-mode@2024-01-01,2024-01-02,2024-01-03,2024-01-04,2024-01-05,2024-01-06,2024-01-07,2024-01-08+source-1a2b`
+  ) AS merged_0
+    ON merged_0.analysis_id = e.`analysis_id` AND merged_0.day = e.`jetstream_day`
+  UNION ALL
+  SELECT
+    e.`analysis_id`,
+    e.`branch`,
+    e.`enrollment_date`,
+    e.`num_enrollment_events`,
+    e.`exposure_date`,
+    e.`num_exposure_events`,
+    e.`period`,
+    e.`window_index`,
+    e.`window_start`,
+    e.`window_end`,
+    e.`analysis_basis`,
+    e.`is_provisional`,
+    IF(e.`jetstream_part` IN (0), merged_0.s_3519708872b1, NULL) AS `ever`,
+    IF(e.`jetstream_part` IN (1), merged_0.s_b21dc8779c4d, NULL) AS `hits`,
     COALESCE(merged_1.s_aa2bbc067833, 0) AS `spend`,
     COALESCE(merged_1.s_ac96a393b635, FALSE) AS `activity_simple_has_contradictory_branch`,
     COALESCE(IF(merged_1.analysis_id IS NULL, FALSE, merged_1.s_27ef9a473456), FALSE) AS `activity_simple_has_non_enrolled_data`
   FROM jetstream_units AS e
   LEFT JOIN (
-    SELECT
-      e.jetstream_part,
-      s.analysis_id,
-      s.s_3519708872b1,
-      s.s_b21dc8779c4d
-    FROM (
-      SELECT
-        analysis_id,
-        day,
-        s_3519708872b1,
-        s_b21dc8779c4d
-      FROM `slices`.`jetstream`.`daily_aggregates/reader-mode@2024-01-01,2024-01-02,2024-01-03,2024-01-04,2024-01-05,2024-01-06,2024-01-07,2024-01-08+source-1a2b`
-    ) AS s
-    JOIN jetstream_units AS e
-      ON s.analysis_id = e.analysis_id AND s.day = e.jetstream_day
-    UNION ALL
     SELECT
       e.jetstream_part,
       s.analysis_id,
@@ -156,10 +170,7 @@ FROM (
     ) AS s
     JOIN jetstream_units AS e
       ON s.analysis_id = e.analysis_id
-      AND (
-        e.jetstream_day IS NULL
-        AND DATE_DIFF(s.day, e.jetstream_anchor, DAY) BETWEEN e.window_start AND e.window_end
-      )
+      AND DATE_DIFF(s.day, e.jetstream_anchor, DAY) BETWEEN e.window_start AND e.window_end
     GROUP BY
       e.jetstream_part,
       s.analysis_id
@@ -167,24 +178,6 @@ FROM (
     ON merged_0.analysis_id = e.`analysis_id`
     AND merged_0.jetstream_part = e.`jetstream_part`
   LEFT JOIN (
-    SELECT
-      e.jetstream_part,
-      s.analysis_id,
-      s.s_27ef9a473456,
-      s.s_aa2bbc067833,
-      s.s_ac96a393b635
-    FROM (
-      SELECT
-        analysis_id,
-        day,
-        s_27ef9a473456,
-        s_aa2bbc067833,
-        s_ac96a393b635
-      FROM `slices`.`jetstream`.`daily_aggregates/reader-mode@2024-01-01,2024-01-02,2024-01-03,2024-01-04,2024-01-05,2024-01-06,2024-01-07,2024-01-08+source-1a2b`
-    ) AS s
-    JOIN jetstream_units AS e
-      ON s.analysis_id = e.analysis_id AND s.day = e.jetstream_day
-    UNION ALL
     SELECT
       e.jetstream_part,
       s.analysis_id,
@@ -202,10 +195,7 @@ FROM (
     ) AS s
     JOIN jetstream_units AS e
       ON s.analysis_id = e.analysis_id
-      AND (
-        e.jetstream_day IS NULL
-        AND DATE_DIFF(s.day, e.jetstream_anchor, DAY) BETWEEN e.window_start AND e.window_end
-      )
+      AND DATE_DIFF(s.day, e.jetstream_anchor, DAY) BETWEEN e.window_start AND e.window_end
     GROUP BY
       e.jetstream_part,
       s.analysis_id

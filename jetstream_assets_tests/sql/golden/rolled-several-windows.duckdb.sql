@@ -9,7 +9,7 @@ WITH jetstream_enrolled AS (
   FROM "slices"."jetstream"."enrollments/reader-mode@2024-01-08"
   WHERE
     NOT is_excluded
-), jetstream_units AS (
+), jetstream_day_units AS (
   SELECT
     "analysis_id",
     "branch",
@@ -51,7 +51,7 @@ WITH jetstream_enrolled AS (
   FROM jetstream_enrolled
   WHERE
     NOT exposure_date IS NULL
-  UNION ALL
+), jetstream_units AS (
   SELECT
     "analysis_id",
     "branch",
@@ -59,7 +59,7 @@ WITH jetstream_enrolled AS (
     "num_enrollment_events",
     "exposure_date",
     "num_exposure_events",
-    TO_INT64(2) AS jetstream_part,
+    TO_INT64(0) AS jetstream_part,
     enrollment_date AS jetstream_anchor,
     CAST(NULL AS DATE) AS jetstream_day,
     'week' AS period,
@@ -77,7 +77,7 @@ WITH jetstream_enrolled AS (
     "num_enrollment_events",
     "exposure_date",
     "num_exposure_events",
-    TO_INT64(3) AS jetstream_part,
+    TO_INT64(1) AS jetstream_part,
     exposure_date AS jetstream_anchor,
     CAST(NULL AS DATE) AS jetstream_day,
     'week' AS period,
@@ -122,8 +122,41 @@ FROM (
     e."window_end",
     e."analysis_basis",
     e."is_provisional",
-    CASE WHEN e."jetstream_part" IN (2) THEN merged_0.s_3519708872b1 ELSE NULL END AS "ever",
-    CASE WHEN e."jetstream_part" IN (3) THEN merged_0.s_b21dc8779c4d ELSE NULL END AS "hits",
+    NULL AS "ever",
+    NULL AS "hits",
+    COALESCE(merged_0.s_aa2bbc067833, 0) AS "spend",
+    COALESCE(merged_0.s_ac96a393b635, FALSE) AS "activity_simple_has_contradictory_branch",
+    COALESCE(
+      CASE WHEN merged_0.analysis_id IS NULL THEN FALSE ELSE merged_0.s_27ef9a473456 END,
+      FALSE
+    ) AS "activity_simple_has_non_enrolled_data"
+  FROM jetstream_day_units AS e
+  LEFT JOIN (
+    SELECT
+      analysis_id,
+      day,
+      s_27ef9a473456,
+      s_aa2bbc067833,
+      s_ac96a393b635
+    FROM "slices"."jetstream"."daily_aggregates/reader-mode@2024-01-01,2024-01-02,2024-01-03,2024-01-04,2024-01-05,2024-01-06,2024-01-07,2024-01-08+source-1a2b"
+  ) AS merged_0
+    ON merged_0.analysis_id = e."analysis_id" AND merged_0.day = e."jetstream_day"
+  UNION ALL
+  SELECT
+    e."analysis_id",
+    e."branch",
+    e."enrollment_date",
+    e."num_enrollment_events",
+    e."exposure_date",
+    e."num_exposure_events",
+    e."period",
+    e."window_index",
+    e."window_start",
+    e."window_end",
+    e."analysis_basis",
+    e."is_provisional",
+    CASE WHEN e."jetstream_part" IN (0) THEN merged_0.s_3519708872b1 ELSE NULL END AS "ever",
+    CASE WHEN e."jetstream_part" IN (1) THEN merged_0.s_b21dc8779c4d ELSE NULL END AS "hits",
     COALESCE(merged_1.s_aa2bbc067833, 0) AS "spend",
     COALESCE(merged_1.s_ac96a393b635, FALSE) AS "activity_simple_has_contradictory_branch",
     COALESCE(
@@ -132,22 +165,6 @@ FROM (
     ) AS "activity_simple_has_non_enrolled_data"
   FROM jetstream_units AS e
   LEFT JOIN (
-    SELECT
-      e.jetstream_part,
-      s.analysis_id,
-      s.s_3519708872b1,
-      s.s_b21dc8779c4d
-    FROM (
-      SELECT
-        analysis_id,
-        day,
-        s_3519708872b1,
-        s_b21dc8779c4d
-      FROM "slices"."jetstream"."daily_aggregates/reader-mode@2024-01-01,2024-01-02,2024-01-03,2024-01-04,2024-01-05,2024-01-06,2024-01-07,2024-01-08+source-1a2b"
-    ) AS s
-    JOIN jetstream_units AS e
-      ON s.analysis_id = e.analysis_id AND s.day = e.jetstream_day
-    UNION ALL
     SELECT
       e.jetstream_part,
       s.analysis_id,
@@ -163,10 +180,7 @@ FROM (
     ) AS s
     JOIN jetstream_units AS e
       ON s.analysis_id = e.analysis_id
-      AND (
-        e.jetstream_day IS NULL
-        AND DATE_DIFF('DAY', e.jetstream_anchor, s.day) BETWEEN e.window_start AND e.window_end
-      )
+      AND DATE_DIFF('DAY', e.jetstream_anchor, s.day) BETWEEN e.window_start AND e.window_end
     GROUP BY
       e.jetstream_part,
       s.analysis_id
@@ -174,24 +188,6 @@ FROM (
     ON merged_0.analysis_id = e."analysis_id"
     AND merged_0.jetstream_part = e."jetstream_part"
   LEFT JOIN (
-    SELECT
-      e.jetstream_part,
-      s.analysis_id,
-      s.s_27ef9a473456,
-      s.s_aa2bbc067833,
-      s.s_ac96a393b635
-    FROM (
-      SELECT
-        analysis_id,
-        day,
-        s_27ef9a473456,
-        s_aa2bbc067833,
-        s_ac96a393b635
-      FROM "slices"."jetstream"."daily_aggregates/reader-mode@2024-01-01,2024-01-02,2024-01-03,2024-01-04,2024-01-05,2024-01-06,2024-01-07,2024-01-08+source-1a2b"
-    ) AS s
-    JOIN jetstream_units AS e
-      ON s.analysis_id = e.analysis_id AND s.day = e.jetstream_day
-    UNION ALL
     SELECT
       e.jetstream_part,
       s.analysis_id,
@@ -209,10 +205,7 @@ FROM (
     ) AS s
     JOIN jetstream_units AS e
       ON s.analysis_id = e.analysis_id
-      AND (
-        e.jetstream_day IS NULL
-        AND DATE_DIFF('DAY', e.jetstream_anchor, s.day) BETWEEN e.window_start AND e.window_end
-      )
+      AND DATE_DIFF('DAY', e.jetstream_anchor, s.day) BETWEEN e.window_start AND e.window_end
     GROUP BY
       e.jetstream_part,
       s.analysis_id
