@@ -11,6 +11,7 @@ to its date, each source's missing days in one scan, and finds the rest.
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -69,11 +70,20 @@ class DailyAggregates:
 
     def stored(
         self, plan: AnalysisPlan, windows: Sequence[PlannedWindow]
-    ) -> dict[DataSource, StoredSource]:
+    ) -> dict[bool, dict[DataSource, StoredSource]]:
         """What windows of a cell are rolled up from, by source.
 
-        All of the windows lie before enrollment, or all after it.
+        All of the windows lie before enrollment, or all after it. What windows of one day need is
+        under True, what longer ones need under False: one day is found among fewer.
         """
+        kinds: dict[bool, list[PlannedWindow]] = defaultdict(list)
+        for planned in windows:
+            kinds[planned.due.window.length == 1].append(planned)
+        return {kind: self._stored(plan, of_kind) for kind, of_kind in kinds.items()}
+
+    def _stored(
+        self, plan: AnalysisPlan, windows: Sequence[PlannedWindow]
+    ) -> dict[DataSource, StoredSource]:
         metrics = {name for planned in windows for name in planned.metrics}
         found = {}
         for source, read in self._of(windows[0]).items():

@@ -13,27 +13,26 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from jetstream_assets.experiments.metrics import AnalysisBasis, DataSource
+from jetstream_assets.experiments.metrics import AnalysisBasis
 from jetstream_assets.sql import fragments
 from jetstream_assets.sql.enrollments import EXPOSURE_COLUMNS, UNIT_COLUMNS
 from jetstream_assets.sql.metric_parts import ENROLLED, MetricPart
-from jetstream_assets.sql.rolled_metrics import rolled_rows, stacked
+from jetstream_assets.sql.rolled_metrics import StoredByKind, rolled_rows, stacked
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from jetstream_assets.experiments.configuration import AnalysisConfiguration
     from jetstream_assets.experiments.metrics import Metric
     from jetstream_assets.experiments.plan import PlannedWindow
     from jetstream_assets.experiments.windows import Period
-    from jetstream_assets.sql.rollup import StoredSource
 
 WINDOW_COLUMNS = (
     *("period", "window_index", "window_start", "window_end", "analysis_basis"),
     "is_provisional",
 )
 
-_NOTHING_STORED: Mapping[DataSource, StoredSource] = {}
+_NOTHING_STORED: StoredByKind = {}
 
 # One row per unit, window and basis, so these columns are a key; branch is for readers.
 _ORDER = ("period", "window_index", "analysis_basis", "analysis_id", "branch")
@@ -46,7 +45,7 @@ def metrics_query(
     *,
     without: Collection[tuple[Period, int, AnalysisBasis, str]] = (),
     bases: Sequence[AnalysisBasis] = tuple(AnalysisBasis),
-    stored: Mapping[DataSource, StoredSource] = _NOTHING_STORED,
+    stored: StoredByKind = _NOTHING_STORED,
     exposures: exp.Expr | None = None,
 ) -> exp.Select:
     """The metrics of these windows on both analysis bases, one row per unit, window and basis.
@@ -66,8 +65,9 @@ def metrics_query(
         without: (period, window index, basis, metric) that are left out because they fail; a
             column that no part has is left out as well.
         bases: The analysis bases to compute.
-        stored: The states that there are of each source on the windows' days; what does not follow
-            from them is computed from the sources' rows.
+        stored: The states that there are of each source on the days of the windows of one day, and
+            on those of longer ones; what does not follow from them is computed from the sources'
+            rows.
         exposures: The stored rows of the exposure signal; None to read its source.
 
     Raises:

@@ -7,10 +7,12 @@ them, and what has to be computed from rows. Does not: one part (`metric_parts`)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from jetstream_assets.experiments.metrics import DataSource
 from jetstream_assets.sql import fragments, sources
 from jetstream_assets.sql.metric_parts import value_column
 from jetstream_assets.sql.rollup import (
@@ -25,12 +27,14 @@ from jetstream_assets.sql.rollup import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from jetstream_assets.experiments.metrics import DataSource
     from jetstream_assets.sql.metric_parts import MetricPart
 
-_ONE_DAY_UNITS, _LONGER_UNITS = "jetstream_day_units", "jetstream_units"
+_UNITS = {True: "jetstream_day_units", False: "jetstream_units"}
+
+# What is stored of each source for windows of one day (True) and for longer ones (False).
+StoredByKind = Mapping[bool, Mapping[DataSource, StoredSource]]
 
 # A column of a relation and the unit's that it equals, beside the unit's identifier.
 _PartKey = tuple[str, str]
@@ -40,7 +44,7 @@ _BY_DAY: _PartKey = ("day", ONLY_DAY)
 
 def rolled_rows(
     parts: Sequence[MetricPart],
-    stored: Mapping[DataSource, StoredSource],
+    stored: StoredByKind,
     value_columns: Sequence[str],
 ) -> tuple[exp.Query, dict[str, exp.Query]]:
     """One row per unit and part, and the relations that the query needs, by name.
@@ -49,13 +53,18 @@ def rolled_rows(
 
     Args:
         parts: The windows and bases.
-        stored: What is stored of each source on the days of all parts.
+        stored: What is stored of each source on the days of the parts of each kind.
         value_columns: The metrics and sanity columns, in the order of the rows.
     """
-    of_one_day = [part for part in parts if part.planned.due.window.length == 1]
-    longer = [part for part in parts if part.planned.due.window.length > 1]
-    kinds = {_ONE_DAY_UNITS: of_one_day, _LONGER_UNITS: longer}
-    rolled = [_rolled(own, stored, value_columns, units) for units, own in kinds.items() if own]
+    kinds = {
+        is_one_day: [part for part in parts if (part.planned.due.window.length == 1) is is_one_day]
+        for is_one_day in (True, False)
+    }
+    rolled = [
+        _rolled(own, stored[kind], value_columns, _UNITS[kind])
+        for kind, own in kinds.items()
+        if own
+    ]
     relations = {name: query for _, needed in rolled for name, query in needed.items()}
     return stacked(query for query, _ in rolled), relations
 

@@ -76,7 +76,7 @@ def _rolled_questions() -> dict[str, exp.Select]:
         reference = enrollments_slice(of).reference
         exposures = _days(of, ResultTable.EXPOSURE_EVENTS) if of.exposure_signal else None
         found[f"rolled-{name}"] = metrics_query(
-            of, windows, reference, stored=stored, exposures=exposures
+            of, windows, reference, stored={True: stored, False: stored}, exposures=exposures
         )
         for source, of_source in stored.items():
             states, units = of_source.states.states, reference
