@@ -15,10 +15,16 @@ be a silent wrong answer.
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import duckdb
+
+_WORDS = re.compile(r"\w+")
 
 _WHOLE_NUMBER = r"'\s*[+-]?\d+\s*'"
 _TRUTH = r"'(?i)\s*(true|false)\s*'"
@@ -264,11 +270,34 @@ ORGANISATION_MACROS = {
 }
 
 
-def create_macros(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create every macro in an in-memory database; cursors of it see them too.
+# A macro is checked when it is made, so those that it calls come first.
+_MACROS = DIALECT_MACROS | _MAPS | _VALUES | _HISTOGRAMS
+ALL_MACROS = frozenset(_MACROS)
 
-    A macro is checked when it is made, so those that it calls come first.
+
+def create_macros(
+    connection: duckdb.DuckDBPyConnection, names: Collection[str] = ALL_MACROS
+) -> None:
+    """Create macros in an in-memory database; cursors of it see them too.
+
+    Args:
+        connection: The database.
+        names: Which; those that they call are there or among them. Default: every one.
     """
-    macros = DIALECT_MACROS | _MAPS | _VALUES | _HISTOGRAMS
-    for name, definition in macros.items():
-        connection.execute(f"CREATE MACRO {name}{definition}")
+    for name, definition in _MACROS.items():
+        if name in names:
+            connection.execute(f"CREATE MACRO {name}{definition}")
+
+
+def macros_of(statement: str) -> frozenset[str]:
+    """The shipped macros that a statement may call, and those that they call in turn.
+
+    A column with the name of a macro counts, too: one macro more does no harm.
+    """
+    found = ALL_MACROS.intersection(_WORDS.findall(statement.lower()))
+    return found.union(*map(_with_called, found))
+
+
+@cache
+def _with_called(name: str) -> frozenset[str]:
+    return macros_of(_MACROS[name]) | {name}

@@ -278,7 +278,7 @@ class DuckDBParquetWarehouse:
     def _cursor(self, sql: str, tree: exp.Expr | None) -> Iterator[duckdb.DuckDBPyConnection]:
         with as_warehouse_errors(sql, lambda: self._files(tree)):
             try:
-                with closing(self._session.cursor()) as cursor:
+                with closing(self._session.cursor(sql)) as cursor:
                     yield cursor
             except BROKEN:
                 self._session.discard()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from jetstream_assets.warehouse.duckdb_macros import create_macros
+from jetstream_assets.warehouse.duckdb_macros import ALL_MACROS, create_macros, macros_of
 from jetstream_assets.warehouse.duckdb_own_macros import NO_MACROS, OwnMacros
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class DuckDBSession:
         self._settings = (root, threads, memory_limit, macros)
         self._lock = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._macros: set[str] = set()
         self._process = os.getpid()
         # Connections of a parent process cannot even be closed after a fork; they are kept.
         self._inherited: list[duckdb.DuckDBPyConnection] = []
@@ -78,19 +79,33 @@ class DuckDBSession:
     def __reduce__(self) -> tuple[type[DuckDBSession], tuple[Any, ...]]:
         return type(self), self._settings
 
-    def cursor(self) -> duckdb.DuckDBPyConnection:
-        """A cursor of its own for one call; connections are not thread-safe, cursors are."""
+    def cursor(self, statement: str | None = None) -> duckdb.DuckDBPyConnection:
+        """A cursor of its own for one call; connections are not thread-safe, cursors are.
+
+        Args:
+            statement: What it is to run, so that no more macros are created than are called:
+                creating all takes as long as opening. Default: anything.
+        """
         with self._lock:
             if self._process != os.getpid():
                 self._keep_inherited()
             if self._connection is None:
-                self._connection = _connect(*self._settings)
+                self._connection, self._macros = _connect(*self._settings), set()
+            self._create_macros(self._connection, statement)
             return self._connection.cursor()
 
     def discard(self) -> None:
         """Forget the connection: after an internal error DuckDB refuses every statement."""
         with self._lock:
             self._connection = None
+
+    def _create_macros(self, connection: duckdb.DuckDBPyConnection, statement: str | None) -> None:
+        """The shipped macros that are called and not there yet; beside own ones all are there."""
+        if self._settings[-1].statements:
+            return
+        called = ALL_MACROS if statement is None else macros_of(statement)
+        create_macros(connection, called - self._macros)
+        self._macros |= called
 
     def _keep_inherited(self) -> None:
         if self._connection is not None:
@@ -138,8 +153,10 @@ def _connect(
     folders = sorted({f"{folder}{os.sep}" for folder in (str(root), glob.escape(str(root)))})
     _set(connection, "allowed_directories", folders)
     connection.execute("SET enable_external_access = false")
-    create_macros(connection)
-    macros.create(connection)
+    if macros.statements:
+        # They may call any of the shipped ones, or take their place.
+        create_macros(connection)
+        macros.create(connection)
     return connection
 
 

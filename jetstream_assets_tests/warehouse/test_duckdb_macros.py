@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import duckdb
 import pytest
 
 from jetstream_assets.errors import QueryError
+from jetstream_assets.warehouse.duckdb_macros import ALL_MACROS, create_macros, macros_of
 
 if TYPE_CHECKING:
     from jetstream_assets_tests.warehouse.laboratory import Laboratory
@@ -116,3 +118,26 @@ def test_an_unknown_function_says_so(duckdb: Laboratory) -> None:
         duckdb.value(f"{UDF}.monetized_search('a', 'b', 'c', NULL)")
     with pytest.raises(QueryError, match="Did you mean mozfun_map_get_key"):
         duckdb.value("mozfun.map.get_keys([], 1)")
+
+
+@pytest.mark.parametrize("name", sorted(ALL_MACROS))
+def test_a_macro_is_created_with_all_that_it_calls_and_nothing_else(name: str) -> None:
+    called = macros_of(f"{name.upper()}(x)")
+    with duckdb.connect() as connection:
+        create_macros(connection, called)
+        made = connection.execute(
+            "SELECT function_name FROM duckdb_functions() WHERE database_name = 'memory'"
+        ).fetchall()
+    assert name in called
+    assert {row[0] for row in made} == called
+
+
+def test_a_macro_that_is_called_later_is_created_then(laboratory: Laboratory) -> None:
+    assert laboratory.value("CAST(2.5 AS INT64)") == 3
+    assert laboratory.value(f"{UDF}.get_key({PAIRS}, 'b')") == 2
+    assert laboratory.value(f"mozfun.map.get_key({PAIRS}, 'b')") == 2
+
+
+def test_only_macros_that_are_called_are_created() -> None:
+    assert macros_of("TO_INT64(x) + as_date") == {"to_int64", "as_date"}
+    assert macros_of("not_to_int64x") == set()
