@@ -17,6 +17,7 @@ from jetstream_assets.experiments.needs import (
     CoMoments,
     JointMoments,
     Moments,
+    Odd,
     RatioCoMoments,
     Totals,
 )
@@ -60,6 +61,10 @@ def of_sums(rows: Sequence[Row], needs: Sequence[Summed]) -> dict[Need, dict[Sco
             scopes[row["segment"], row["analysis_basis"]][row["branch"]] = branch
         answers[need] = dict(scopes)
     return answers
+
+
+def _odd(row: Row) -> int:
+    return int(row.get("odd", 0))
 
 
 def _totals(row: Row) -> BranchTotals:
@@ -149,6 +154,7 @@ def _ratio_co_moments(row: Row) -> BranchRatioCoMoments:
 
 _BRANCH = {
     Totals: _totals,
+    Odd: _odd,
     Moments: _moments,
     CoMoments: _co_moments,
     JointMoments: _joint_moments,

@@ -27,6 +27,7 @@ from jetstream_assets.experiments.needs import (
     JointMoments,
     Moments,
     Need,
+    Odd,
     Pairs,
     RatioCoMoments,
     Totals,
@@ -73,6 +74,7 @@ class Collection:
             answered(JointMoments),
             answered(Pairs),
             answered(RatioCoMoments),
+            answered(Odd),
         )
 
 
@@ -122,7 +124,7 @@ def _answers(
 
 def _sizes(warehouse: Warehouse, rows: UnitRows, needs: Sequence[Summed]) -> GroupSizes:
     """Number and sizes of the groups; not asked for where only totals are wanted."""
-    if all(isinstance(need, Totals) for need in needs):
+    if all(isinstance(need, Totals | Odd) for need in needs):
         return GroupSizes(0, 0, 0)
     branch, pooled = Counter[tuple[int, str, str]](), Counter[Scope]()
     for row in warehouse.query(units_query(rows)).to_pylist():

@@ -54,6 +54,18 @@ class Totals:
 
 
 @dataclass(frozen=True)
+class Odd:
+    """How many values of each branch are left out, being infinite or not a number."""
+
+    value: Value
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """What must be known of a unit."""
+        return (self.value,)
+
+
+@dataclass(frozen=True)
 class Moments:
     """Number, mean and central moments 2 to 4 of the capped values of each branch.
 
@@ -156,4 +168,4 @@ class Pairs:
         return (self.numerator, self.denominator)
 
 
-Need = Totals | Moments | CoMoments | JointMoments | RatioCoMoments | Histogram | Pairs
+Need = Totals | Odd | Moments | CoMoments | JointMoments | RatioCoMoments | Histogram | Pairs

@@ -1,8 +1,8 @@
 """One query over the units collects what every statistic of a window needs, with little memory.
 
 Belongs here: the queries for moments and totals, and for the number of units. Does not: which
-units and values (`unit_values`), capping (`capping`), distributions (`distributions`), what is
-computed from the numbers (`statistics`).
+units and values (`unit_values`), capping (`capping`, `centres`), distributions (`distributions`),
+what is computed from the numbers (`statistics`).
 
 Powers are summed of differences from a number near the group's mean: a plain sum of squares of a
 value whose mean is large against its spread loses the spread.
@@ -16,8 +16,16 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from jetstream_assets.experiments.needs import CapScope, CoMoments, JointMoments, Moments, Totals
-from jetstream_assets.sql.capping import capped_columns, facts, same_group, where_present
+from jetstream_assets.experiments.needs import (
+    CapScope,
+    CoMoments,
+    JointMoments,
+    Moments,
+    Odd,
+    Totals,
+)
+from jetstream_assets.sql.capping import capped_columns, same_group, where_present
+from jetstream_assets.sql.centres import centres
 from jetstream_assets.sql.unit_values import group_columns, unit_values
 
 if TYPE_CHECKING:
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
 
     from jetstream_assets.experiments.needs import RatioCoMoments
     from jetstream_assets.sql.capping import CappedColumn, GroupSizes, Summed
+    from jetstream_assets.sql.centres import Centres
     from jetstream_assets.sql.unit_values import UnitRows, UnitValues
 
 MOST_POWERS = 4
@@ -47,6 +56,7 @@ def summed_query(rows: UnitRows, needs: Sequence[Summed], sizes: GroupSizes) -> 
     The columns of need number i end in ``_i`` (number from which differences are taken:
     ``centre``; sums of powers of the difference from it: ``power1`` and so on):
 
+    - `Odd`: odd;
     - `Totals`: units, odd, total, and others (neither 0 nor 1) unless the value is BOOL;
     - `Moments`: units, odd, centre, power1 to power4, threshold (NULL without cap), lowest and
       highest (before the cap);
@@ -82,68 +92,82 @@ def summed_query(rows: UnitRows, needs: Sequence[Summed], sizes: GroupSizes) -> 
     )
     if not columns:
         return values.query(sums.from_("unit_values", copy=False))
-    known = facts(rows, columns, sizes)
+    known = centres(rows, values, [column.capped for column in columns], sizes)
     final = (
         exp.select(exp.Column(this=exp.Star(), table=exp.to_identifier("s")), copy=False)
-        .select(*_constants(columns))
+        .select(*_constants(columns, known), copy=False)
         .from_(exp.to_table("sums").as_("s", copy=False), copy=False)
-        .join(
-            exp.to_table("facts").as_("f", copy=False),
-            on=same_group("s", "f", known.keys),
-            copy=False,
-        )
+        .join(_facts(), on=same_group("s", "f", known.keys), copy=False)
     )
     return values.query(
         final,
         *known.ctes,
-        ("differences", _differences(values, columns, known.keys)),
+        ("centred", _centred(values, known)),
+        ("differences", _differences(values, columns, known)),
         ("sums", sums.from_("differences", copy=False)),
     )
 
 
-def _constants(columns: Sequence[CappedColumn]) -> list[exp.Expr]:
+def _facts() -> exp.Expr:
+    return exp.to_table("facts").as_("f", copy=False)
+
+
+def _constants(columns: Sequence[CappedColumn], known: Centres) -> list[exp.Expr]:
     """Centres and thresholds under the names of the result's columns."""
     found: list[exp.Expr] = []
     for column in columns:
         index, _, suffix = column.label.partition("_")
-        name = f"centre_{suffix}_{index}" if suffix else f"centre_{index}"
-        found.append(exp.column(f"centre_{column.label}", table="f").as_(name, copy=False))
-        if column.cap is None or (suffix and column.cap.scope is CapScope.POOLED):
-            continue
-        kinds = ("threshold", "uncapped") if column.cap.scope is CapScope.BRANCH else ("threshold",)
+        kinds: tuple[str, ...] = ("centre",)
+        if column.cap is not None and column.cap.scope is CapScope.BRANCH:
+            kinds = ("centre", "threshold", "uncapped")
+        elif column.cap is not None and not suffix:
+            kinds = ("centre", "threshold")
         for kind in kinds:
             name = f"{kind}_{suffix}_{index}" if suffix else f"{kind}_{index}"
-            found.append(exp.column(f"{kind}_{column.label}", table="f").as_(name, copy=False))
+            found.append(known.column(kind, column.capped).as_(name, copy=False))
     return found
 
 
-def _differences(
-    values: UnitValues, columns: Sequence[CappedColumn], keys: Sequence[str]
-) -> exp.Select:
+def _centred(values: UnitValues, known: Centres) -> exp.Select:
     """The values of the units and the differences of the capped ones from their centre."""
-    found = (tree for v in values.values for tree in (values.column(v), values.odd(v)))
-    raw = [tree for tree in found if tree is not None]
     differences: list[exp.Expr] = []
-    for column in columns:
-        value: exp.Expr = values.column(column.value)
-        if column.cap is not None:
-            threshold = exp.column(f"threshold_{column.label}", table="f")
+    for number, capped in enumerate(known.capped):
+        value: exp.Expr = values.column(capped.value)
+        if capped.cap is not None:
+            threshold = known.column("threshold", capped)
             above = exp.GT(this=value.copy(), expression=threshold)
             value = (
                 exp.case().when(above, threshold.copy(), copy=False).else_(value.copy(), copy=False)
             )
-        value = where_present(value, *map(values.column, column.also))
-        centre = exp.column(f"centre_{column.label}", table="f")
-        difference = exp.Sub(this=value, expression=centre)
-        differences.append(difference.as_(f"difference_{column.label}", copy=False))
+        difference = exp.Sub(this=value, expression=known.column("centre", capped))
+        differences.append(difference.as_(f"centred_{number}", copy=False))
     return (
-        exp.select(*group_columns("v"), *raw, *differences, copy=False)
+        exp.select(*group_columns("v"), *_raw(values), *differences, copy=False)
         .from_(exp.to_table("unit_values").as_("v", copy=False), copy=False)
-        .join(exp.to_table("facts").as_("f", copy=False), on=same_group("v", "f", keys), copy=False)
+        .join(_facts(), on=same_group("v", "f", known.keys), copy=False)
     )
 
 
+def _differences(values: UnitValues, columns: Sequence[CappedColumn], known: Centres) -> exp.Select:
+    """The differences of the units that enter the sums of each need."""
+    differences = [
+        where_present(
+            exp.column(f"centred_{known.capped.index(column.capped)}"),
+            *map(values.column, column.also),
+        ).as_(f"difference_{column.label}", copy=False)
+        for column in columns
+    ]
+    selected = exp.select(*group_columns(), *_raw(values), *differences, copy=False)
+    return selected.from_("centred", copy=False)
+
+
+def _raw(values: UnitValues) -> list[exp.Expr]:
+    found = (tree for v in values.values for tree in (values.column(v), values.odd(v)))
+    return [tree for tree in found if tree is not None]
+
+
 def _aggregates(rows: UnitRows, values: UnitValues, index: int, need: Summed) -> list[exp.Expr]:
+    found: dict[str, exp.Expr] = {}
     if isinstance(need, Totals):
         found = _total_aggregates(values, need, is_flag=rows.is_flag(need.value))
     elif isinstance(need, Moments):
@@ -152,7 +176,7 @@ def _aggregates(rows: UnitRows, values: UnitValues, index: int, need: Summed) ->
         found = _co_moment_aggregates(values, index, need)
     elif isinstance(need, JointMoments):
         found = _joint_aggregates(values, index, need)
-    else:
+    elif not isinstance(need, Odd):
         found = _ratio_co_moment_aggregates(values, index, need)
     odd = [column for value in dict.fromkeys(need.values) if (column := values.odd(value))]
     if odd and isinstance(need, CoMoments):
@@ -186,7 +210,7 @@ def _moment_aggregates(values: UnitValues, index: int, need: Moments) -> dict[st
 def _co_moment_aggregates(values: UnitValues, index: int, need: CoMoments) -> dict[str, exp.Expr]:
     label, label_x = str(index), f"{index}_x"
     found = _powers(label, 2)
-    found |= {f"{key}_x": tree for key, tree in _powers(label_x, 2).items()}
+    found |= {f"{key}_x": tree for key, tree in _powers(label_x, 2).items() if key != "units"}
     found["values"] = exp.Count(this=values.column(need.value))
     found["product"] = exp.Sum(
         this=exp.Mul(this=_difference(label), expression=_difference(label_x))

@@ -17,6 +17,7 @@ from jetstream_assets.experiments.needs import (
     Histogram,
     JointMoments,
     Moments,
+    Odd,
     Pairs,
     RatioCoMoments,
     Totals,
@@ -158,3 +159,4 @@ class Collected:
     ratio_co_moments: Mapping[RatioCoMoments, Mapping[str, BranchRatioCoMoments]] = field(
         default_factory=dict
     )
+    odd: Mapping[Odd, Mapping[str, int]] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jetstream_assets.experiments.needs import Histogram, Totals
+from jetstream_assets.experiments.needs import Histogram, Odd
 from jetstream_assets.statistics.grid import grid
 from jetstream_assets.statistics.layout import (
     Estimate,
@@ -40,10 +40,10 @@ def curve_rows(
     ``curve`` gives the heights at the grid points, NaN where there is none.
     """
     found = collected.histograms.get(Histogram(question.value), {})
-    totals = collected.totals[Totals(question.value)]
+    left_out = collected.odd[Odd(question.value)]
     rows: list[StatisticRow] = []
     for branch in all_branches(question, found):
-        odd = totals[branch].odd if branch in totals else 0
+        odd = left_out.get(branch, 0)
         rows += _branch_rows(question, statistic, branch, found.get(branch), odd, curve)
     return rows
 

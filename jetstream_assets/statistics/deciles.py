@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from jetstream_assets.experiments.needs import Histogram, Totals
+from jetstream_assets.experiments.needs import Histogram, Odd
 from jetstream_assets.statistics.layout import (
     Comparison,
     Estimate,
@@ -49,13 +49,12 @@ class Deciles:
 
     def needs(self, question: Question) -> tuple[Need, ...]:
         """The distribution, and how many values were left out of it."""
-        return (Histogram(question.value), Totals(question.value))
+        return (Histogram(question.value), Odd(question.value))
 
     def rows(self, question: Question, collected: Collected) -> list[StatisticRow]:
         """The rows of all deciles, branches and pairs."""
         found = collected.histograms.get(Histogram(question.value), {})
-        totals = collected.totals[Totals(question.value)]
-        odd = {branch: t.odd for branch, t in totals.items()}
+        odd = collected.odd[Odd(question.value)]
         draws = {branch: _drawn(values, odd.get(branch, 0)) for branch, values in found.items()}
         level = question.confidence
         singles = {branch: _singles(d, found[branch], level) for branch, d in draws.items()}

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jetstream_assets.experiments.needs import Histogram, Totals
+from jetstream_assets.experiments.needs import Histogram, Odd
 from jetstream_assets.statistics.curves import curve_rows
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class EmpiricalCdf:
 
     def needs(self, question: Question) -> tuple[Need, ...]:
         """The distribution, and how many values were left out of it."""
-        return (Histogram(question.value), Totals(question.value))
+        return (Histogram(question.value), Odd(question.value))
 
     def rows(self, question: Question, collected: Collected) -> list[StatisticRow]:
         """The rows of all branches."""

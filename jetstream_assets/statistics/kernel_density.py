@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jetstream_assets.experiments.needs import Histogram, Totals
+from jetstream_assets.experiments.needs import Histogram, Odd
 from jetstream_assets.statistics.curves import curve_rows
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class KernelDensity:
 
     def needs(self, question: Question) -> tuple[Need, ...]:
         """The distribution, and how many values were left out of it."""
-        return (Histogram(question.value), Totals(question.value))
+        return (Histogram(question.value), Odd(question.value))
 
     def rows(self, question: Question, collected: Collected) -> list[StatisticRow]:
         """The rows of all branches."""

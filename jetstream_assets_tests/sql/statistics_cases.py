@@ -41,6 +41,8 @@ ROWS = UnitRows(
     BEFORE.reference,
 )
 SIZES = GroupSizes(groups=18, branch=70, pooled=200)
+# As if the units were too many to be kept.
+MANY = GroupSizes(groups=18, branch=1_000_000, pooled=1_000_000)
 SPEND, CLICKS = Value("spend"), Value("clicks")
 SPEND_BEFORE = Value("spend", period=Period.PREENROLLMENT_WEEK)
 LOG_SPEND = Value(
@@ -65,6 +67,7 @@ def statistics_questions() -> dict[str, exp.Select]:
         "statistics-units": units_query(ROWS),
         "statistics-totals": summed_query(ROWS, [Totals(CLICKS)], SIZES),
         "statistics-moments": summed_query(ROWS, [OWN_CAP, POOLED_CAP], SIZES),
+        "statistics-moments-of-many": summed_query(ROWS, [OWN_CAP, POOLED_CAP], MANY),
         "statistics-covariate": summed_query(ROWS, [ADJUSTED], SIZES),
         "statistics-ratio": summed_query(ROWS, [RATIO], SIZES),
         "statistics-adjusted-ratio": summed_query(ROWS, [ADJUSTED_RATIO], SIZES),

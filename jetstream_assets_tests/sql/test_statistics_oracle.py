@@ -131,8 +131,9 @@ def test_totals(connection: duckdb.DuckDBPyConnection, units: pd.DataFrame) -> N
         assert sums == expected
 
 
-def test_moments(connection: duckdb.DuckDBPyConnection, units: pd.DataFrame) -> None:
-    found = _by_group(_run(connection, "statistics-moments"))
+@pytest.mark.parametrize("name", ["statistics-moments", "statistics-moments-of-many"])
+def test_moments(connection: duckdb.DuckDBPyConnection, units: pd.DataFrame, name: str) -> None:
+    found = _by_group(_run(connection, name))
     for key, own, pooled in _groups(units):
         capped = (
             _capped(own["spend"], own["spend"]),

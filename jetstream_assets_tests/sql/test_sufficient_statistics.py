@@ -375,6 +375,6 @@ def test_what_the_warehouse_refuses_goes_without_and_has_its_statement(tmp_path:
 def test_the_same_tree_is_bigquery(tmp_path: Path) -> None:
     rows = Laboratory.of(tmp_path, unit_table(["a"], {"spend": [1.0]})).rows(segments=("it's",))
     text = render_bigquery(summed_query(rows, [Moments(SPEND, 0.01)], GroupSizes(1, 1, 1)))
-    assert "ARRAY_AGG(value_0 IGNORE NULLS ORDER BY value_0 DESC" in text
+    assert "ARRAY_AGG(own_0 IGNORE NULLS ORDER BY own_0 DESC" in text
     assert "m.`it's` AS segment_1" in text
     assert "UNPIVOT EXCLUDE NULLS" in render_bigquery(histograms_query(rows, [Histogram(SPEND)]))

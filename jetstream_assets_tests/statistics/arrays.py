@@ -8,7 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jetstream_assets.experiments.metrics import AnalysisBasis, Scalar, Summary
-from jetstream_assets.experiments.needs import CapScope, CoMoments, Histogram, Moments, Need, Totals
+from jetstream_assets.experiments.needs import (
+    CapScope,
+    CoMoments,
+    Histogram,
+    Moments,
+    Need,
+    Odd,
+    Totals,
+)
 from jetstream_assets.statistics.base import Question, StatisticRow
 from jetstream_assets.statistics.collected import (
     BranchCoMoments,
@@ -58,6 +66,8 @@ def collected(
             found.moments[need] = moments_by_branch(values, need)  # type: ignore[index]  # dicts here
         elif isinstance(need, CoMoments):
             found.co_moments[need] = co_moments_by_branch(values, covariates, need)  # type: ignore[index]  # dicts here
+        elif isinstance(need, Odd):
+            found.odd[need] = dict.fromkeys(values, 0)  # type: ignore[index]  # dicts here
         elif isinstance(need, Histogram):
             found.histograms[need] = histograms(values, need)  # type: ignore[index]  # dicts here
     return found

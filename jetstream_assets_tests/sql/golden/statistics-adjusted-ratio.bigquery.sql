@@ -77,110 +77,24 @@ WITH units AS (
     IS_INF(value_3) OR IS_NAN(value_3) AS odd_3
   FROM scoped
 ), pooled_facts AS (
-  WITH units AS (
-    SELECT
-      m.analysis_basis,
-      m.branch,
-      m.`busy` AS segment_1,
-      m.`it's \`quiet\`` AS segment_2,
-      CAST(covariates_preenrollment_week.`clicks` AS FLOAT64) AS value_0,
-      CAST(m.`clicks` AS FLOAT64) AS value_1,
-      CAST(m.`spend` AS FLOAT64) AS value_2,
-      CAST(covariates_preenrollment_week.`spend` AS FLOAT64) AS value_3
-    FROM `slices`.`jetstream`.`metrics/reader-mode@2024-01-14` AS m
-    LEFT JOIN (
-      SELECT
-        p.analysis_id,
-        p.branch,
-        p.`clicks`,
-        p.`spend`
-      FROM `slices`.`jetstream`.`preenrollment_metrics/reader-mode@2024-01-08` AS p
-      WHERE
-        (
-          p.period = 'preenrollment_week' AND p.window_index = 1
-        )
-        AND p.analysis_basis = 'enrollments'
-    ) AS covariates_preenrollment_week
-      ON m.analysis_id = covariates_preenrollment_week.analysis_id
-      AND m.branch = covariates_preenrollment_week.branch
-    WHERE
-      (
-        m.period = 'week' AND m.window_index = 1
-      )
-      AND m.analysis_basis IN ('enrollments', 'exposures')
-  ), scoped AS (
-    SELECT
-      s.segment,
-      units.analysis_basis,
-      units.branch,
-      value_0,
-      value_1,
-      value_2,
-      value_3
-    FROM units
-    CROSS JOIN (
-      SELECT
-        CAST(0 AS INT64) AS segment
-      UNION ALL
-      SELECT
-        CAST(1 AS INT64) AS segment
-      UNION ALL
-      SELECT
-        CAST(2 AS INT64) AS segment
-    ) AS s
-    WHERE
-      s.segment = 0
-      OR (
-        s.segment = 1 AND segment_1
-      )
-      OR (
-        s.segment = 2 AND segment_2
-      )
-  ), unit_values AS (
+  WITH present AS (
     SELECT
       segment,
       analysis_basis,
-      branch,
-      CASE WHEN NOT (
-        IS_INF(value_0) OR IS_NAN(value_0)
-      ) THEN value_0 END AS value_0,
-      IS_INF(value_0) OR IS_NAN(value_0) AS odd_0,
-      value_1,
-      CASE WHEN NOT (
-        IS_INF(value_2) OR IS_NAN(value_2)
-      ) THEN value_2 END AS value_2,
-      IS_INF(value_2) OR IS_NAN(value_2) AS odd_2,
-      CASE WHEN NOT (
-        IS_INF(value_3) OR IS_NAN(value_3)
-      ) THEN value_3 END AS value_3,
-      IS_INF(value_3) OR IS_NAN(value_3) AS odd_3
-    FROM scoped
-  ), present AS (
-    SELECT
-      segment,
-      analysis_basis,
-      CASE
-        WHEN NOT value_1 IS NULL AND NOT value_2 IS NULL AND NOT value_3 IS NULL
-        THEN value_0
-      END AS own_0_c0,
-      CASE
-        WHEN NOT value_1 IS NULL AND NOT value_2 IS NULL AND NOT value_0 IS NULL
-        THEN value_3
-      END AS own_0_c1,
-      CASE WHEN NOT value_1 IS NULL AND NOT value_2 IS NULL THEN value_0 END AS value_2,
-      CASE WHEN NOT value_1 IS NULL AND NOT value_2 IS NULL THEN value_3 END AS value_3
+      CASE WHEN NOT value_0 IS NULL AND NOT value_1 IS NULL THEN value_2 END AS own_2,
+      CASE WHEN NOT value_0 IS NULL AND NOT value_1 IS NULL THEN value_3 END AS own_3
     FROM unit_values
   ), highest_values AS (
     SELECT
       segment,
       analysis_basis,
-      AVG(own_0_c0) AS mean_0_c0,
-      AVG(own_0_c1) AS mean_0_c1,
-      COUNT(value_2) AS units_2,
-      ARRAY_AGG(value_2 IGNORE NULLS ORDER BY value_2 DESC
+      AVG(own_2) AS mean_2,
+      AVG(own_3) AS mean_3,
+      COUNT(own_2) AS units_2,
+      ARRAY_AGG(own_2 IGNORE NULLS ORDER BY own_2 DESC
       LIMIT 13) AS highest_2,
-      COUNT(value_3) AS units_3,
-      ARRAY_AGG(value_3 IGNORE NULLS ORDER BY value_3 DESC
+      COUNT(own_3) AS units_3,
+      ARRAY_AGG(own_3 IGNORE NULLS ORDER BY own_3 DESC
       LIMIT 13) AS highest_3
     FROM present
     GROUP BY
@@ -196,131 +110,53 @@ WITH units AS (
         units_3 - 1
       ) * CAST(9.4999999999999996e-01 AS FLOAT64) AS rank_3
     FROM highest_values
+  ), thresholds AS (
+    SELECT
+      *,
+      CASE
+        WHEN units_2 > 0
+        THEN CASE
+          WHEN rank_2 > FLOOR(rank_2)
+          THEN highest_2[OFFSET(CAST(units_2 - 1 - FLOOR(rank_2) AS INT64))] + (
+            rank_2 - FLOOR(rank_2)
+          ) * (
+            highest_2[OFFSET(CAST(units_2 - 1 - FLOOR(rank_2) - 1 AS INT64))] - highest_2[OFFSET(CAST(units_2 - 1 - FLOOR(rank_2) AS INT64))]
+          )
+          ELSE highest_2[OFFSET(CAST(units_2 - 1 - FLOOR(rank_2) AS INT64))]
+        END
+      END AS threshold_2,
+      CASE
+        WHEN units_3 > 0
+        THEN CASE
+          WHEN rank_3 > FLOOR(rank_3)
+          THEN highest_3[OFFSET(CAST(units_3 - 1 - FLOOR(rank_3) AS INT64))] + (
+            rank_3 - FLOOR(rank_3)
+          ) * (
+            highest_3[OFFSET(CAST(units_3 - 1 - FLOOR(rank_3) - 1 AS INT64))] - highest_3[OFFSET(CAST(units_3 - 1 - FLOOR(rank_3) AS INT64))]
+          )
+          ELSE highest_3[OFFSET(CAST(units_3 - 1 - FLOOR(rank_3) AS INT64))]
+        END
+      END AS threshold_3
+    FROM ranked
   )
   SELECT
     segment,
     analysis_basis,
-    mean_0_c0,
-    mean_0_c1,
-    CASE
-      WHEN units_2 > 0
-      THEN CASE
-        WHEN rank_2 > FLOOR(rank_2)
-        THEN highest_2[OFFSET(CAST(units_2 - 1 - FLOOR(rank_2) AS INT64))] + (
-          rank_2 - FLOOR(rank_2)
-        ) * (
-          highest_2[OFFSET(CAST(units_2 - 1 - FLOOR(rank_2) - 1 AS INT64))] - highest_2[OFFSET(CAST(units_2 - 1 - FLOOR(rank_2) AS INT64))]
-        )
-        ELSE highest_2[OFFSET(CAST(units_2 - 1 - FLOOR(rank_2) AS INT64))]
-      END
-    END AS threshold_2,
-    CASE
-      WHEN units_3 > 0
-      THEN CASE
-        WHEN rank_3 > FLOOR(rank_3)
-        THEN highest_3[OFFSET(CAST(units_3 - 1 - FLOOR(rank_3) AS INT64))] + (
-          rank_3 - FLOOR(rank_3)
-        ) * (
-          highest_3[OFFSET(CAST(units_3 - 1 - FLOOR(rank_3) - 1 AS INT64))] - highest_3[OFFSET(CAST(units_3 - 1 - FLOOR(rank_3) AS INT64))]
-        )
-        ELSE highest_3[OFFSET(CAST(units_3 - 1 - FLOOR(rank_3) AS INT64))]
-      END
-    END AS threshold_3
-  FROM ranked
+    CASE WHEN mean_2 > threshold_2 THEN threshold_2 ELSE mean_2 END AS centre_2,
+    threshold_2,
+    mean_2 AS uncapped_2,
+    CASE WHEN mean_3 > threshold_3 THEN threshold_3 ELSE mean_3 END AS centre_3,
+    threshold_3,
+    mean_3 AS uncapped_3
+  FROM thresholds
 ), branch_facts AS (
-  WITH units AS (
-    SELECT
-      m.analysis_basis,
-      m.branch,
-      m.`busy` AS segment_1,
-      m.`it's \`quiet\`` AS segment_2,
-      CAST(m.`clicks` AS FLOAT64) AS value_0,
-      CAST(m.`spend` AS FLOAT64) AS value_1,
-      CAST(covariates_preenrollment_week.`clicks` AS FLOAT64) AS value_2,
-      CAST(covariates_preenrollment_week.`spend` AS FLOAT64) AS value_3
-    FROM `slices`.`jetstream`.`metrics/reader-mode@2024-01-14` AS m
-    LEFT JOIN (
-      SELECT
-        p.analysis_id,
-        p.branch,
-        p.`clicks`,
-        p.`spend`
-      FROM `slices`.`jetstream`.`preenrollment_metrics/reader-mode@2024-01-08` AS p
-      WHERE
-        (
-          p.period = 'preenrollment_week' AND p.window_index = 1
-        )
-        AND p.analysis_basis = 'enrollments'
-    ) AS covariates_preenrollment_week
-      ON m.analysis_id = covariates_preenrollment_week.analysis_id
-      AND m.branch = covariates_preenrollment_week.branch
-    WHERE
-      (
-        m.period = 'week' AND m.window_index = 1
-      )
-      AND m.analysis_basis IN ('enrollments', 'exposures')
-  ), scoped AS (
-    SELECT
-      s.segment,
-      units.analysis_basis,
-      units.branch,
-      value_0,
-      value_1,
-      value_2,
-      value_3
-    FROM units
-    CROSS JOIN (
-      SELECT
-        CAST(0 AS INT64) AS segment
-      UNION ALL
-      SELECT
-        CAST(1 AS INT64) AS segment
-      UNION ALL
-      SELECT
-        CAST(2 AS INT64) AS segment
-    ) AS s
-    WHERE
-      s.segment = 0
-      OR (
-        s.segment = 1 AND segment_1
-      )
-      OR (
-        s.segment = 2 AND segment_2
-      )
-  ), unit_values AS (
+  WITH present AS (
     SELECT
       segment,
       analysis_basis,
       branch,
-      value_0,
-      CASE WHEN NOT (
-        IS_INF(value_1) OR IS_NAN(value_1)
-      ) THEN value_1 END AS value_1,
-      IS_INF(value_1) OR IS_NAN(value_1) AS odd_1,
-      CASE WHEN NOT (
-        IS_INF(value_2) OR IS_NAN(value_2)
-      ) THEN value_2 END AS value_2,
-      IS_INF(value_2) OR IS_NAN(value_2) AS odd_2,
-      CASE WHEN NOT (
-        IS_INF(value_3) OR IS_NAN(value_3)
-      ) THEN value_3 END AS value_3,
-      IS_INF(value_3) OR IS_NAN(value_3) AS odd_3
-    FROM scoped
-  ), present AS (
-    SELECT
-      segment,
-      analysis_basis,
-      branch,
-      CASE
-        WHEN NOT value_1 IS NULL AND NOT value_2 IS NULL AND NOT value_3 IS NULL
-        THEN value_0
-      END AS own_0,
-      CASE
-        WHEN NOT value_0 IS NULL AND NOT value_2 IS NULL AND NOT value_3 IS NULL
-        THEN value_1
-      END AS own_0_x,
-      CASE WHEN NOT value_1 IS NULL THEN value_0 END AS value_0,
-      CASE WHEN NOT value_0 IS NULL THEN value_1 END AS value_1
+      CASE WHEN NOT value_1 IS NULL THEN value_0 END AS own_0,
+      CASE WHEN NOT value_0 IS NULL THEN value_1 END AS own_1
     FROM unit_values
   ), highest_values AS (
     SELECT
@@ -328,12 +164,12 @@ WITH units AS (
       analysis_basis,
       branch,
       AVG(own_0) AS mean_0,
-      AVG(own_0_x) AS mean_0_x,
-      COUNT(value_0) AS units_0,
-      ARRAY_AGG(value_0 IGNORE NULLS ORDER BY value_0 DESC
+      AVG(own_1) AS mean_1,
+      COUNT(own_0) AS units_0,
+      ARRAY_AGG(own_0 IGNORE NULLS ORDER BY own_0 DESC
       LIMIT 6) AS highest_0,
-      COUNT(value_1) AS units_1,
-      ARRAY_AGG(value_1 IGNORE NULLS ORDER BY value_1 DESC
+      COUNT(own_1) AS units_1,
+      ARRAY_AGG(own_1 IGNORE NULLS ORDER BY own_1 DESC
       LIMIT 6) AS highest_1
     FROM present
     GROUP BY
@@ -350,76 +186,68 @@ WITH units AS (
         units_1 - 1
       ) * CAST(9.4999999999999996e-01 AS FLOAT64) AS rank_1
     FROM highest_values
+  ), thresholds AS (
+    SELECT
+      *,
+      CASE
+        WHEN units_0 > 0
+        THEN CASE
+          WHEN rank_0 > FLOOR(rank_0)
+          THEN highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) AS INT64))] + (
+            rank_0 - FLOOR(rank_0)
+          ) * (
+            highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) - 1 AS INT64))] - highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) AS INT64))]
+          )
+          ELSE highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) AS INT64))]
+        END
+      END AS threshold_0,
+      CASE
+        WHEN units_1 > 0
+        THEN CASE
+          WHEN rank_1 > FLOOR(rank_1)
+          THEN highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) AS INT64))] + (
+            rank_1 - FLOOR(rank_1)
+          ) * (
+            highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) - 1 AS INT64))] - highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) AS INT64))]
+          )
+          ELSE highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) AS INT64))]
+        END
+      END AS threshold_1
+    FROM ranked
   )
   SELECT
     segment,
     analysis_basis,
     branch,
-    mean_0,
-    mean_0_x,
-    CASE
-      WHEN units_0 > 0
-      THEN CASE
-        WHEN rank_0 > FLOOR(rank_0)
-        THEN highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) AS INT64))] + (
-          rank_0 - FLOOR(rank_0)
-        ) * (
-          highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) - 1 AS INT64))] - highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) AS INT64))]
-        )
-        ELSE highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) AS INT64))]
-      END
-    END AS threshold_0,
-    CASE
-      WHEN units_1 > 0
-      THEN CASE
-        WHEN rank_1 > FLOOR(rank_1)
-        THEN highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) AS INT64))] + (
-          rank_1 - FLOOR(rank_1)
-        ) * (
-          highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) - 1 AS INT64))] - highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) AS INT64))]
-        )
-        ELSE highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) AS INT64))]
-      END
-    END AS threshold_1
-  FROM ranked
+    CASE WHEN mean_0 > threshold_0 THEN threshold_0 ELSE mean_0 END AS centre_0,
+    threshold_0,
+    mean_0 AS uncapped_0,
+    CASE WHEN mean_1 > threshold_1 THEN threshold_1 ELSE mean_1 END AS centre_1,
+    threshold_1,
+    mean_1 AS uncapped_1
+  FROM thresholds
 ), facts AS (
   SELECT
     branch.segment,
     branch.analysis_basis,
     branch.branch,
-    CASE
-      WHEN branch.mean_0 > branch.threshold_0
-      THEN branch.threshold_0
-      ELSE branch.mean_0
-    END AS centre_0,
-    branch.threshold_0 AS threshold_0,
-    branch.mean_0 AS uncapped_0,
-    CASE
-      WHEN branch.mean_0_x > branch.threshold_1
-      THEN branch.threshold_1
-      ELSE branch.mean_0_x
-    END AS centre_0_x,
-    branch.threshold_1 AS threshold_0_x,
-    branch.mean_0_x AS uncapped_0_x,
-    CASE
-      WHEN pooled.mean_0_c0 > pooled.threshold_2
-      THEN pooled.threshold_2
-      ELSE pooled.mean_0_c0
-    END AS centre_0_c0,
-    pooled.threshold_2 AS threshold_0_c0,
-    pooled.mean_0_c0 AS uncapped_0_c0,
-    CASE
-      WHEN pooled.mean_0_c1 > pooled.threshold_3
-      THEN pooled.threshold_3
-      ELSE pooled.mean_0_c1
-    END AS centre_0_c1,
-    pooled.threshold_3 AS threshold_0_c1,
-    pooled.mean_0_c1 AS uncapped_0_c1
+    branch.centre_0,
+    branch.threshold_0,
+    branch.uncapped_0,
+    branch.centre_1,
+    branch.threshold_1,
+    branch.uncapped_1,
+    pooled.centre_2,
+    pooled.threshold_2,
+    pooled.uncapped_2,
+    pooled.centre_3,
+    pooled.threshold_3,
+    pooled.uncapped_3
   FROM branch_facts AS branch
   JOIN pooled_facts AS pooled
     ON branch.segment = pooled.segment AND branch.analysis_basis = pooled.analysis_basis
   LIMIT 18
-), differences AS (
+), centred AS (
   SELECT
     v.segment,
     v.analysis_basis,
@@ -431,27 +259,44 @@ WITH units AS (
     odd_2,
     value_3,
     odd_3,
-    CASE
-      WHEN NOT value_1 IS NULL AND NOT value_2 IS NULL AND NOT value_3 IS NULL
-      THEN CASE WHEN value_0 > f.threshold_0 THEN f.threshold_0 ELSE value_0 END
-    END - f.centre_0 AS difference_0,
-    CASE
-      WHEN NOT value_0 IS NULL AND NOT value_2 IS NULL AND NOT value_3 IS NULL
-      THEN CASE WHEN value_1 > f.threshold_0_x THEN f.threshold_0_x ELSE value_1 END
-    END - f.centre_0_x AS difference_0_x,
-    CASE
-      WHEN NOT value_0 IS NULL AND NOT value_1 IS NULL AND NOT value_3 IS NULL
-      THEN CASE WHEN value_2 > f.threshold_0_c0 THEN f.threshold_0_c0 ELSE value_2 END
-    END - f.centre_0_c0 AS difference_0_c0,
-    CASE
-      WHEN NOT value_0 IS NULL AND NOT value_1 IS NULL AND NOT value_2 IS NULL
-      THEN CASE WHEN value_3 > f.threshold_0_c1 THEN f.threshold_0_c1 ELSE value_3 END
-    END - f.centre_0_c1 AS difference_0_c1
+    CASE WHEN value_0 > f.threshold_0 THEN f.threshold_0 ELSE value_0 END - f.centre_0 AS centred_0,
+    CASE WHEN value_1 > f.threshold_1 THEN f.threshold_1 ELSE value_1 END - f.centre_1 AS centred_1,
+    CASE WHEN value_2 > f.threshold_2 THEN f.threshold_2 ELSE value_2 END - f.centre_2 AS centred_2,
+    CASE WHEN value_3 > f.threshold_3 THEN f.threshold_3 ELSE value_3 END - f.centre_3 AS centred_3
   FROM unit_values AS v
   JOIN facts AS f
     ON v.segment = f.segment
     AND v.analysis_basis = f.analysis_basis
     AND v.branch = f.branch
+), differences AS (
+  SELECT
+    segment,
+    analysis_basis,
+    branch,
+    value_0,
+    value_1,
+    odd_1,
+    value_2,
+    odd_2,
+    value_3,
+    odd_3,
+    CASE
+      WHEN NOT value_1 IS NULL AND NOT value_2 IS NULL AND NOT value_3 IS NULL
+      THEN centred_0
+    END AS difference_0,
+    CASE
+      WHEN NOT value_0 IS NULL AND NOT value_2 IS NULL AND NOT value_3 IS NULL
+      THEN centred_1
+    END AS difference_0_x,
+    CASE
+      WHEN NOT value_0 IS NULL AND NOT value_1 IS NULL AND NOT value_3 IS NULL
+      THEN centred_2
+    END AS difference_0_c0,
+    CASE
+      WHEN NOT value_0 IS NULL AND NOT value_1 IS NULL AND NOT value_2 IS NULL
+      THEN centred_3
+    END AS difference_0_c1
+  FROM centred
 ), sums AS (
   SELECT
     segment,
@@ -485,11 +330,11 @@ SELECT
   f.centre_0 AS centre_0,
   f.threshold_0 AS threshold_0,
   f.uncapped_0 AS uncapped_0,
-  f.centre_0_x AS centre_x_0,
-  f.threshold_0_x AS threshold_x_0,
-  f.uncapped_0_x AS uncapped_x_0,
-  f.centre_0_c0 AS centre_c0_0,
-  f.centre_0_c1 AS centre_c1_0
+  f.centre_1 AS centre_x_0,
+  f.threshold_1 AS threshold_x_0,
+  f.uncapped_1 AS uncapped_x_0,
+  f.centre_2 AS centre_c0_0,
+  f.centre_3 AS centre_c1_0
 FROM sums AS s
 JOIN facts AS f
   ON s.segment = f.segment

@@ -67,94 +67,24 @@ WITH units AS (
     IS_INF(value_1) OR IS_NAN(value_1) AS odd_1
   FROM scoped
 ), pooled_facts AS (
-  WITH units AS (
-    SELECT
-      m.analysis_basis,
-      m.branch,
-      m.`busy` AS segment_1,
-      m.`it's \`quiet\`` AS segment_2,
-      CAST(m.`spend` AS FLOAT64) AS value_0,
-      CAST(covariates_preenrollment_week.`spend` AS FLOAT64) AS value_1
-    FROM `slices`.`jetstream`.`metrics/reader-mode@2024-01-14` AS m
-    LEFT JOIN (
-      SELECT
-        p.analysis_id,
-        p.branch,
-        p.`spend`
-      FROM `slices`.`jetstream`.`preenrollment_metrics/reader-mode@2024-01-08` AS p
-      WHERE
-        (
-          p.period = 'preenrollment_week' AND p.window_index = 1
-        )
-        AND p.analysis_basis = 'enrollments'
-    ) AS covariates_preenrollment_week
-      ON m.analysis_id = covariates_preenrollment_week.analysis_id
-      AND m.branch = covariates_preenrollment_week.branch
-    WHERE
-      (
-        m.period = 'week' AND m.window_index = 1
-      )
-      AND m.analysis_basis IN ('enrollments', 'exposures')
-  ), scoped AS (
-    SELECT
-      s.segment,
-      units.analysis_basis,
-      units.branch,
-      value_0,
-      value_1
-    FROM units
-    CROSS JOIN (
-      SELECT
-        CAST(0 AS INT64) AS segment
-      UNION ALL
-      SELECT
-        CAST(1 AS INT64) AS segment
-      UNION ALL
-      SELECT
-        CAST(2 AS INT64) AS segment
-    ) AS s
-    WHERE
-      s.segment = 0
-      OR (
-        s.segment = 1 AND segment_1
-      )
-      OR (
-        s.segment = 2 AND segment_2
-      )
-  ), unit_values AS (
+  WITH present AS (
     SELECT
       segment,
       analysis_basis,
-      branch,
-      CASE WHEN NOT (
-        IS_INF(value_0) OR IS_NAN(value_0)
-      ) THEN value_0 END AS value_0,
-      IS_INF(value_0) OR IS_NAN(value_0) AS odd_0,
-      CASE WHEN NOT (
-        IS_INF(value_1) OR IS_NAN(value_1)
-      ) THEN value_1 END AS value_1,
-      IS_INF(value_1) OR IS_NAN(value_1) AS odd_1
-    FROM scoped
-  ), present AS (
-    SELECT
-      segment,
-      analysis_basis,
-      CASE WHEN NOT value_1 IS NULL THEN value_0 END AS own_0,
-      CASE WHEN NOT value_0 IS NULL THEN value_1 END AS own_0_x,
-      value_0 AS value_0,
-      CASE WHEN NOT value_0 IS NULL THEN value_1 END AS value_1
+      value_0 AS own_0,
+      CASE WHEN NOT value_0 IS NULL THEN value_1 END AS own_1
     FROM unit_values
   ), highest_values AS (
     SELECT
       segment,
       analysis_basis,
       AVG(own_0) AS mean_0,
-      AVG(own_0_x) AS mean_0_x,
-      COUNT(value_0) AS units_0,
-      ARRAY_AGG(value_0 IGNORE NULLS ORDER BY value_0 DESC
+      AVG(own_1) AS mean_1,
+      COUNT(own_0) AS units_0,
+      ARRAY_AGG(own_0 IGNORE NULLS ORDER BY own_0 DESC
       LIMIT 13) AS highest_0,
-      COUNT(value_1) AS units_1,
-      ARRAY_AGG(value_1 IGNORE NULLS ORDER BY value_1 DESC
+      COUNT(own_1) AS units_1,
+      ARRAY_AGG(own_1 IGNORE NULLS ORDER BY own_1 DESC
       LIMIT 13) AS highest_1
     FROM present
     GROUP BY
@@ -170,58 +100,58 @@ WITH units AS (
         units_1 - 1
       ) * CAST(9.4999999999999996e-01 AS FLOAT64) AS rank_1
     FROM highest_values
+  ), thresholds AS (
+    SELECT
+      *,
+      CASE
+        WHEN units_0 > 0
+        THEN CASE
+          WHEN rank_0 > FLOOR(rank_0)
+          THEN highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) AS INT64))] + (
+            rank_0 - FLOOR(rank_0)
+          ) * (
+            highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) - 1 AS INT64))] - highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) AS INT64))]
+          )
+          ELSE highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) AS INT64))]
+        END
+      END AS threshold_0,
+      CASE
+        WHEN units_1 > 0
+        THEN CASE
+          WHEN rank_1 > FLOOR(rank_1)
+          THEN highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) AS INT64))] + (
+            rank_1 - FLOOR(rank_1)
+          ) * (
+            highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) - 1 AS INT64))] - highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) AS INT64))]
+          )
+          ELSE highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) AS INT64))]
+        END
+      END AS threshold_1
+    FROM ranked
   )
   SELECT
     segment,
     analysis_basis,
-    mean_0,
-    mean_0_x,
-    CASE
-      WHEN units_0 > 0
-      THEN CASE
-        WHEN rank_0 > FLOOR(rank_0)
-        THEN highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) AS INT64))] + (
-          rank_0 - FLOOR(rank_0)
-        ) * (
-          highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) - 1 AS INT64))] - highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) AS INT64))]
-        )
-        ELSE highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) AS INT64))]
-      END
-    END AS threshold_0,
-    CASE
-      WHEN units_1 > 0
-      THEN CASE
-        WHEN rank_1 > FLOOR(rank_1)
-        THEN highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) AS INT64))] + (
-          rank_1 - FLOOR(rank_1)
-        ) * (
-          highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) - 1 AS INT64))] - highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) AS INT64))]
-        )
-        ELSE highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) AS INT64))]
-      END
-    END AS threshold_1
-  FROM ranked
+    CASE WHEN mean_0 > threshold_0 THEN threshold_0 ELSE mean_0 END AS centre_0,
+    threshold_0,
+    mean_0 AS uncapped_0,
+    CASE WHEN mean_1 > threshold_1 THEN threshold_1 ELSE mean_1 END AS centre_1,
+    threshold_1,
+    mean_1 AS uncapped_1
+  FROM thresholds
 ), facts AS (
   SELECT
     pooled.segment,
     pooled.analysis_basis,
-    CASE
-      WHEN pooled.mean_0 > pooled.threshold_0
-      THEN pooled.threshold_0
-      ELSE pooled.mean_0
-    END AS centre_0,
-    pooled.threshold_0 AS threshold_0,
-    pooled.mean_0 AS uncapped_0,
-    CASE
-      WHEN pooled.mean_0_x > pooled.threshold_1
-      THEN pooled.threshold_1
-      ELSE pooled.mean_0_x
-    END AS centre_0_x,
-    pooled.threshold_1 AS threshold_0_x,
-    pooled.mean_0_x AS uncapped_0_x
+    pooled.centre_0,
+    pooled.threshold_0,
+    pooled.uncapped_0,
+    pooled.centre_1,
+    pooled.threshold_1,
+    pooled.uncapped_1
   FROM pooled_facts AS pooled
   LIMIT 18
-), differences AS (
+), centred AS (
   SELECT
     v.segment,
     v.analysis_basis,
@@ -230,17 +160,23 @@ WITH units AS (
     odd_0,
     value_1,
     odd_1,
-    CASE
-      WHEN NOT value_1 IS NULL
-      THEN CASE WHEN value_0 > f.threshold_0 THEN f.threshold_0 ELSE value_0 END
-    END - f.centre_0 AS difference_0,
-    CASE
-      WHEN NOT value_0 IS NULL
-      THEN CASE WHEN value_1 > f.threshold_0_x THEN f.threshold_0_x ELSE value_1 END
-    END - f.centre_0_x AS difference_0_x
+    CASE WHEN value_0 > f.threshold_0 THEN f.threshold_0 ELSE value_0 END - f.centre_0 AS centred_0,
+    CASE WHEN value_1 > f.threshold_1 THEN f.threshold_1 ELSE value_1 END - f.centre_1 AS centred_1
   FROM unit_values AS v
   JOIN facts AS f
     ON v.segment = f.segment AND v.analysis_basis = f.analysis_basis
+), differences AS (
+  SELECT
+    segment,
+    analysis_basis,
+    branch,
+    value_0,
+    odd_0,
+    value_1,
+    odd_1,
+    CASE WHEN NOT value_1 IS NULL THEN centred_0 END AS difference_0,
+    CASE WHEN NOT value_0 IS NULL THEN centred_1 END AS difference_0_x
+  FROM centred
 ), sums AS (
   SELECT
     segment,
@@ -249,7 +185,6 @@ WITH units AS (
     COUNT(difference_0) AS units_0,
     SUM(difference_0) AS power1_0,
     SUM(difference_0 * difference_0) AS power2_0,
-    COUNT(difference_0_x) AS units_x_0,
     SUM(difference_0_x) AS power1_x_0,
     SUM(difference_0_x * difference_0_x) AS power2_x_0,
     COUNT(value_0) AS values_0,
@@ -265,7 +200,7 @@ SELECT
   s.*,
   f.centre_0 AS centre_0,
   f.threshold_0 AS threshold_0,
-  f.centre_0_x AS centre_x_0
+  f.centre_1 AS centre_x_0
 FROM sums AS s
 JOIN facts AS f
   ON s.segment = f.segment AND s.analysis_basis = f.analysis_basis

@@ -50,65 +50,19 @@ WITH units AS (
     value_1
   FROM scoped
 ), pooled_facts AS (
-  WITH units AS (
-    SELECT
-      m.analysis_basis,
-      m.branch,
-      m."busy" AS segment_1,
-      m."it's `quiet`" AS segment_2,
-      CAST(m."clicks" AS DOUBLE) AS value_0
-    FROM "slices"."jetstream"."metrics/reader-mode@2024-01-14" AS m
-    WHERE
-      (
-        m.period = 'week' AND m.window_index = 1
-      )
-      AND m.analysis_basis IN ('enrollments', 'exposures')
-  ), scoped AS (
-    SELECT
-      s.segment,
-      units.analysis_basis,
-      units.branch,
-      value_0
-    FROM units
-    CROSS JOIN (
-      SELECT
-        TO_INT64(0) AS segment
-      UNION ALL
-      SELECT
-        TO_INT64(1) AS segment
-      UNION ALL
-      SELECT
-        TO_INT64(2) AS segment
-    ) AS s
-    WHERE
-      s.segment = 0
-      OR (
-        s.segment = 1 AND segment_1
-      )
-      OR (
-        s.segment = 2 AND segment_2
-      )
-  ), unit_values AS (
+  WITH present AS (
     SELECT
       segment,
       analysis_basis,
-      branch,
-      value_0
-    FROM scoped
-  ), present AS (
-    SELECT
-      segment,
-      analysis_basis,
-      value_0 AS own_1,
-      value_0 AS value_1
+      value_1 AS own_1
     FROM unit_values
   ), highest_values AS (
     SELECT
       segment,
       analysis_basis,
       AVG(own_1) AS mean_1,
-      COUNT(value_1) AS units_1,
-      MAX(value_1, 13) AS highest_1
+      COUNT(own_1) AS units_1,
+      MAX(own_1, 13) AS highest_1
     FROM present
     GROUP BY
       segment,
@@ -120,82 +74,39 @@ WITH units AS (
         units_1 - 1
       ) * CAST(9.4999999999999996e-01 AS DOUBLE) AS rank_1
     FROM highest_values
+  ), thresholds AS (
+    SELECT
+      *,
+      CASE
+        WHEN units_1 > 0
+        THEN CEIL(
+          CASE
+            WHEN rank_1 > FLOOR(rank_1)
+            THEN highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1)) + 1] + (
+              rank_1 - FLOOR(rank_1)
+            ) * (
+              highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1) - 1) + 1] - highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1)) + 1]
+            )
+            ELSE highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1)) + 1]
+          END
+        )
+      END AS threshold_1
+    FROM ranked
   )
   SELECT
     segment,
     analysis_basis,
-    mean_1,
-    CASE
-      WHEN units_1 > 0
-      THEN CEIL(
-        CASE
-          WHEN rank_1 > FLOOR(rank_1)
-          THEN highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1)) + 1] + (
-            rank_1 - FLOOR(rank_1)
-          ) * (
-            highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1) - 1) + 1] - highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1)) + 1]
-          )
-          ELSE highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1)) + 1]
-        END
-      )
-    END AS threshold_1
-  FROM ranked
+    CASE WHEN mean_1 > threshold_1 THEN threshold_1 ELSE mean_1 END AS centre_1,
+    threshold_1,
+    mean_1 AS uncapped_1
+  FROM thresholds
 ), branch_facts AS (
-  WITH units AS (
-    SELECT
-      m.analysis_basis,
-      m.branch,
-      m."busy" AS segment_1,
-      m."it's `quiet`" AS segment_2,
-      CAST(m."spend" AS DOUBLE) AS value_0
-    FROM "slices"."jetstream"."metrics/reader-mode@2024-01-14" AS m
-    WHERE
-      (
-        m.period = 'week' AND m.window_index = 1
-      )
-      AND m.analysis_basis IN ('enrollments', 'exposures')
-  ), scoped AS (
-    SELECT
-      s.segment,
-      units.analysis_basis,
-      units.branch,
-      value_0
-    FROM units
-    CROSS JOIN (
-      SELECT
-        TO_INT64(0) AS segment
-      UNION ALL
-      SELECT
-        TO_INT64(1) AS segment
-      UNION ALL
-      SELECT
-        TO_INT64(2) AS segment
-    ) AS s
-    WHERE
-      s.segment = 0
-      OR (
-        s.segment = 1 AND segment_1
-      )
-      OR (
-        s.segment = 2 AND segment_2
-      )
-  ), unit_values AS (
+  WITH present AS (
     SELECT
       segment,
       analysis_basis,
       branch,
-      CASE WHEN NOT (
-        ISINF(value_0) OR ISNAN(value_0)
-      ) THEN value_0 END AS value_0,
-      ISINF(value_0) OR ISNAN(value_0) AS odd_0
-    FROM scoped
-  ), present AS (
-    SELECT
-      segment,
-      analysis_basis,
-      branch,
-      value_0 AS own_0,
-      value_0 AS value_0
+      value_0 AS own_0
     FROM unit_values
   ), highest_values AS (
     SELECT
@@ -203,8 +114,8 @@ WITH units AS (
       analysis_basis,
       branch,
       AVG(own_0) AS mean_0,
-      COUNT(value_0) AS units_0,
-      MAX(value_0, 6) AS highest_0
+      COUNT(own_0) AS units_0,
+      MAX(own_0, 6) AS highest_0
     FROM present
     GROUP BY
       segment,
@@ -217,49 +128,47 @@ WITH units AS (
         units_0 - 1
       ) * CAST(9.4999999999999996e-01 AS DOUBLE) AS rank_0
     FROM highest_values
+  ), thresholds AS (
+    SELECT
+      *,
+      CASE
+        WHEN units_0 > 0
+        THEN CASE
+          WHEN rank_0 > FLOOR(rank_0)
+          THEN highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1] + (
+            rank_0 - FLOOR(rank_0)
+          ) * (
+            highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0) - 1) + 1] - highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1]
+          )
+          ELSE highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1]
+        END
+      END AS threshold_0
+    FROM ranked
   )
   SELECT
     segment,
     analysis_basis,
     branch,
-    mean_0,
-    CASE
-      WHEN units_0 > 0
-      THEN CASE
-        WHEN rank_0 > FLOOR(rank_0)
-        THEN highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1] + (
-          rank_0 - FLOOR(rank_0)
-        ) * (
-          highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0) - 1) + 1] - highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1]
-        )
-        ELSE highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1]
-      END
-    END AS threshold_0
-  FROM ranked
+    CASE WHEN mean_0 > threshold_0 THEN threshold_0 ELSE mean_0 END AS centre_0,
+    threshold_0,
+    mean_0 AS uncapped_0
+  FROM thresholds
 ), facts AS (
   SELECT
     branch.segment,
     branch.analysis_basis,
     branch.branch,
-    CASE
-      WHEN branch.mean_0 > branch.threshold_0
-      THEN branch.threshold_0
-      ELSE branch.mean_0
-    END AS centre_0,
-    branch.threshold_0 AS threshold_0,
-    branch.mean_0 AS uncapped_0,
-    CASE
-      WHEN pooled.mean_1 > pooled.threshold_1
-      THEN pooled.threshold_1
-      ELSE pooled.mean_1
-    END AS centre_1,
-    pooled.threshold_1 AS threshold_1,
-    pooled.mean_1 AS uncapped_1
+    branch.centre_0,
+    branch.threshold_0,
+    branch.uncapped_0,
+    pooled.centre_1,
+    pooled.threshold_1,
+    pooled.uncapped_1
   FROM branch_facts AS branch
   JOIN pooled_facts AS pooled
     ON branch.segment = pooled.segment AND branch.analysis_basis = pooled.analysis_basis
   LIMIT 18
-), differences AS (
+), centred AS (
   SELECT
     v.segment,
     v.analysis_basis,
@@ -267,13 +176,24 @@ WITH units AS (
     value_0,
     odd_0,
     value_1,
-    CASE WHEN value_0 > f.threshold_0 THEN f.threshold_0 ELSE value_0 END - f.centre_0 AS difference_0,
-    CASE WHEN value_1 > f.threshold_1 THEN f.threshold_1 ELSE value_1 END - f.centre_1 AS difference_1
+    CASE WHEN value_0 > f.threshold_0 THEN f.threshold_0 ELSE value_0 END - f.centre_0 AS centred_0,
+    CASE WHEN value_1 > f.threshold_1 THEN f.threshold_1 ELSE value_1 END - f.centre_1 AS centred_1
   FROM unit_values AS v
   JOIN facts AS f
     ON v.segment = f.segment
     AND v.analysis_basis = f.analysis_basis
     AND v.branch = f.branch
+), differences AS (
+  SELECT
+    segment,
+    analysis_basis,
+    branch,
+    value_0,
+    odd_0,
+    value_1,
+    centred_0 AS difference_0,
+    centred_1 AS difference_1
+  FROM centred
 ), sums AS (
   SELECT
     segment,
