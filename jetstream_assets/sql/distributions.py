@@ -22,6 +22,7 @@ from sqlglot import exp
 
 from jetstream_assets.experiments.needs import Value
 from jetstream_assets.sql.fragments import int64, text_literal
+from jetstream_assets.sql.memberships import belongs, is_worth_it, segment_numbers
 from jetstream_assets.sql.numbers import float64
 from jetstream_assets.sql.unit_values import GROUP, UnitRows, group_columns, unit_values
 
@@ -90,23 +91,13 @@ def histograms_query(
         QueryError: A pre-treatment is not known or has wrong arguments.
     """
     distinct = list(dict.fromkeys(need.value for need in needs))
-    values = unit_values(rows, distinct)
+    by_membership = is_worth_it(rows, distinct)
+    values = unit_values(rows, distinct, by_membership=by_membership)
     keys = [*group_columns(), exp.column("need")]
     centres = {
         values.column(v).name: middle for v, middle in (middles or {}).items() if v in distinct
     }
-    lowest, highest = exp.Min(this=exp.column("value")), exp.Max(this=exp.column("value"))
-    runs = (
-        exp.select(
-            *keys,
-            lowest.as_("lowest", copy=False),
-            highest.as_("highest", copy=False),
-            exp.Count(this=exp.Star()).as_("in_bin", copy=False),
-            copy=False,
-        )
-        .from_("binned", copy=False)
-        .group_by(*keys, exp.column("bin"), copy=False)
-    )
+    runs = _parts_and_runs if by_membership else _runs
     binned = exp.select(
         *keys, exp.column("value"), _bin(centres).as_("bin", copy=False), copy=False
     )
@@ -118,9 +109,51 @@ def histograms_query(
     return values.query(
         final.from_("ranked", copy=False).where(_is_kept(), copy=False),
         ("binned", binned),
-        ("runs", runs),
+        *runs(rows, is_binned=bool(centres)),
         ("ranked", _ranked()),
     )
+
+
+def _runs(rows: UnitRows, *, is_binned: bool) -> list[tuple[str, exp.Query]]:
+    """The units, the lowest and the highest value of each bin: ``runs``."""
+    del rows
+    keys = [*group_columns(), exp.column("need")]
+    counted = _counted(keys, exp.Count(this=exp.Star()), _extremes("value", is_binned=is_binned))
+    return [("runs", counted.from_("binned", copy=False))]
+
+
+def _parts_and_runs(rows: UnitRows, *, is_binned: bool) -> list[tuple[str, exp.Query]]:
+    """The same where units were counted by membership: the parts of a segment are added."""
+    (_, parts), *_ = _runs(rows, is_binned=is_binned)
+    keys = [*map(exp.column, ("analysis_basis", "branch", "need"))]
+    added = _counted(
+        [exp.column("segment", table="s"), *keys],
+        int64(exp.Sum(this=exp.column("in_bin"))),
+        _extremes("lowest", "highest", is_binned=is_binned),
+    )
+    added = added.from_("parts", copy=False).join(
+        segment_numbers(rows), join_type="cross", copy=False
+    )
+    added = added.where(belongs(rows, exp.column("segment", table="parts")), copy=False)
+    return [("parts", parts.select(exp.column("bin"), copy=False)), ("runs", added)]
+
+
+def _counted(keys: Sequence[exp.Expr], count: exp.Expr, extremes: Sequence[exp.Expr]) -> exp.Select:
+    lowest, highest = extremes
+    return exp.select(
+        *keys,
+        lowest.as_("lowest", copy=False),
+        highest.as_("highest", copy=False),
+        count.as_("in_bin", copy=False),
+        copy=False,
+    ).group_by(*(key.copy() for key in keys), exp.column("bin"), copy=False)
+
+
+def _extremes(*columns: str, is_binned: bool) -> tuple[exp.Expr, exp.Expr]:
+    """The lowest and the highest value of a bin, which is the value itself where none are made."""
+    if not is_binned:
+        return exp.column("bin"), exp.column("bin")
+    return exp.Min(this=exp.column(columns[0])), exp.Max(this=exp.column(columns[-1]))
 
 
 def _long(columns: Sequence[exp.Expr]) -> exp.Table:

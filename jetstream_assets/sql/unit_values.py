@@ -17,6 +17,7 @@ from jetstream_assets.experiments.metrics import AnalysisBasis
 from jetstream_assets.experiments.needs import Value
 from jetstream_assets.experiments.windows import Period
 from jetstream_assets.sql.fragments import int64, name, text_literal
+from jetstream_assets.sql.memberships import membership, segment_numbers
 from jetstream_assets.sql.pre_treatments import QuantileCensor, Step, finite, is_odd, steps
 
 if TYPE_CHECKING:
@@ -100,14 +101,22 @@ class UnitValues:
         return select
 
 
-def unit_values(rows: UnitRows, values: Sequence[Value]) -> UnitValues:
+def unit_values(
+    rows: UnitRows, values: Sequence[Value], *, by_membership: bool = False
+) -> UnitValues:
     """The values of every unit in every segment and basis that it belongs to.
+
+    Args:
+        rows: The unit rows.
+        values: The values.
+        by_membership: Whether a unit is one row of its basis, its membership (`memberships`) in
+            the place of the segment.
 
     Raises:
         QueryError: A pre-treatment is not known or has wrong arguments.
     """
     chains = [steps(value.pre_treatments, rows.window_length) for value in values]
-    scoped = _scoped(rows, len(values))
+    scoped = (_with_membership if by_membership else _scoped)(rows, len(values))
     ctes: list[tuple[str, exp.Query]] = [("units", _units(rows, values)), ("scoped", scoped)]
     for number, level in enumerate(zip_longest(*chains)):
         ctes.append((f"treated_{number}", _treated(level, ctes[-1][0])))
@@ -204,24 +213,22 @@ def _scoped(rows: UnitRows, count: int) -> exp.Select:
             "units", copy=False
         )
     number = exp.column("segment", table="s")
-    numbers = [
-        exp.select(int64(n).as_("segment", copy=False), copy=False)
-        for n in range(len(rows.segments) + 1)
-    ]
     belongs = [
         exp.and_(number.eq(n), exp.column(f"segment_{n}"), copy=False)
-        for n in range(1, len(numbers))
+        for n in range(1, len(rows.segments) + 1)
     ]
     return (
         exp.select(number.copy(), *kept, copy=False)
         .from_("units", copy=False)
-        .join(
-            exp.union(*numbers, distinct=False).subquery("s", copy=False),
-            join_type="cross",
-            copy=False,
-        )
+        .join(segment_numbers(rows), join_type="cross", copy=False)
         .where(exp.or_(number.eq(0), *belongs, copy=False), copy=False)
     )
+
+
+def _with_membership(rows: UnitRows, count: int) -> exp.Select:
+    kept = [*_columns("units", "analysis_basis", "branch"), *_value_columns(count)]
+    number = membership(rows).as_("segment", copy=False)
+    return exp.select(number, *kept, copy=False).from_("units", copy=False)
 
 
 def _treated(level: Sequence[Step | None], source: str) -> exp.Select:

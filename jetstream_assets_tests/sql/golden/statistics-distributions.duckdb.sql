@@ -14,30 +14,12 @@ WITH units AS (
     AND m.analysis_basis IN ('enrollments', 'exposures')
 ), scoped AS (
   SELECT
-    s.segment,
+    TO_INT64(CASE WHEN segment_1 THEN 1 ELSE 0 END + CASE WHEN segment_2 THEN 2 ELSE 0 END) AS segment,
     units.analysis_basis,
     units.branch,
     value_0,
     value_1
   FROM units
-  CROSS JOIN (
-    SELECT
-      TO_INT64(0) AS segment
-    UNION ALL
-    SELECT
-      TO_INT64(1) AS segment
-    UNION ALL
-    SELECT
-      TO_INT64(2) AS segment
-  ) AS s
-  WHERE
-    s.segment = 0
-    OR (
-      s.segment = 1 AND segment_1
-    )
-    OR (
-      s.segment = 2 AND segment_2
-    )
 ), unit_values AS (
   SELECT
     segment,
@@ -59,18 +41,57 @@ WITH units AS (
     value AS bin
   FROM unit_values
   UNPIVOT EXCLUDE NULLS (value FOR need IN (value_0, value_1))
-), runs AS (
+), parts AS (
   SELECT
     segment,
     analysis_basis,
     branch,
     need,
-    MIN(value) AS lowest,
-    MAX(value) AS highest,
-    COUNT(*) AS in_bin
+    bin AS lowest,
+    bin AS highest,
+    COUNT(*) AS in_bin,
+    bin
   FROM binned
   GROUP BY
     segment,
+    analysis_basis,
+    branch,
+    need,
+    bin
+), runs AS (
+  SELECT
+    s.segment,
+    analysis_basis,
+    branch,
+    need,
+    bin AS lowest,
+    bin AS highest,
+    TO_INT64(SUM(in_bin)) AS in_bin
+  FROM parts
+  CROSS JOIN (
+    SELECT
+      TO_INT64(0) AS segment
+    UNION ALL
+    SELECT
+      TO_INT64(1) AS segment
+    UNION ALL
+    SELECT
+      TO_INT64(2) AS segment
+  ) AS s
+  WHERE
+    s.segment = 0
+    OR (
+      s.segment = 1 AND (
+        parts.segment & 1
+      ) > 0
+    )
+    OR (
+      s.segment = 2 AND (
+        parts.segment & 2
+      ) > 0
+    )
+  GROUP BY
+    s.segment,
     analysis_basis,
     branch,
     need,
