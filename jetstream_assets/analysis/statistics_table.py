@@ -5,7 +5,6 @@ Belongs here: the table of one window. Does not: the rows (`statistics`), storin
 
 from __future__ import annotations
 
-from dataclasses import fields
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -46,8 +45,8 @@ def statistics_table(planned: PlannedWindow, rows: Sequence[StatisticRow]) -> pa
         name: pa.scalar(value, STATISTICS_SCHEMA.field(name).type) for name, value in window.items()
     }
     columns = {name: pa.repeat(value, len(rows)) for name, value in fixed.items()}
-    names = [field.name for field in fields(StatisticRow)]
-    values = zip(*map(attrgetter(*names), sorted(rows, key=_key)), strict=True)
+    names = StatisticRow._fields
+    values = zip(*sorted(rows, key=_key), strict=True)
     columns |= zip(names, values if rows else [()] * len(names), strict=True)
     return pa.table({name: columns[name] for name in STATISTICS_SCHEMA.names}, STATISTICS_SCHEMA)
 

@@ -27,12 +27,13 @@ from jetstream_assets.statistics.layout import (
 )
 from jetstream_assets.statistics.order_statistics import (
     DECILES,
+    decile_ranks,
     lattice_order,
-    rank_distributions,
-    spread_ranks,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jetstream_assets.experiments.needs import Need
     from jetstream_assets.statistics.base import Question, StatisticRow
     from jetstream_assets.statistics.collected import Collected
@@ -57,7 +58,7 @@ class Deciles:
         odd = collected.odd[Odd(question.value)]
         draws = {branch: _drawn(values, odd.get(branch, 0)) for branch, values in found.items()}
         level = question.confidence
-        singles = {branch: _singles(d, found[branch], level) for branch, d in draws.items()}
+        singles = {branch: _singles(d, level) for branch, d in draws.items()}
         pairs: dict[Pair, list[Comparison]] = {}
         rows: list[StatisticRow] = []
         for index, decile in enumerate(DECILES):
@@ -77,12 +78,25 @@ class Deciles:
 
 @dataclass(frozen=True, eq=False)
 class _Drawn:
-    """The order statistics of a branch: their means and evenly spread draws, a row per decile."""
+    """The order statistics of a branch, with means and evenly spread draws, a row per decile.
+
+    ``values`` are those at the ranks that the deciles may have (`decile_ranks`).
+    """
 
     units: int
     odd: int
-    means: NDArray[np.float64]
-    draws: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+    @cached_property
+    def means(self) -> NDArray[np.float64]:
+        """The means."""
+        return decile_ranks(self.units).means(self.values)
+
+    @cached_property
+    def draws(self) -> NDArray[np.float64]:
+        """The draws, ascending."""
+        found: NDArray[np.float64] = self.values[decile_ranks(self.units).draws]
+        return found
 
     @cached_property
     def scattered(self) -> NDArray[np.float64]:
@@ -93,82 +107,108 @@ class _Drawn:
 
 def _drawn(values: Distribution, odd: int) -> _Drawn:
     units = values.total
-    means = [
-        float(ranks.probabilities @ values.at_rank(ranks.ranks))
-        for ranks in rank_distributions(units)
-    ]
-    return _Drawn(units, odd, np.array(means), values.at_rank(spread_ranks(units)))
+    return _Drawn(units, odd, values.at_rank(decile_ranks(units).ranks))
 
 
-def _singles(drawn: _Drawn, values: Distribution, level: float) -> list[Estimate]:
+def _singles(drawn: _Drawn, level: float) -> list[Estimate]:
     remark = remark_of_odd(drawn.odd)
+    means = drawn.means.tolist()
     if drawn.units == 1:
         reason = "one unit has no spread, so that there is no interval"
-        return [Estimate(1, mean, reason=reason, remark=remark) for mean in drawn.means]
-    shares = np.array([(1 - level) / 2, (1 + level) / 2])
-    estimates = []
-    for mean, ranks in zip(drawn.means, rank_distributions(drawn.units), strict=True):
-        lower, upper = values.at_rank(ranks.quantiles(shares))
-        estimates.append(Estimate(drawn.units, mean, float(lower), float(upper), remark=remark))
-    return estimates
+        return [Estimate(1, mean, reason=reason, remark=remark) for mean in means]
+    positions = decile_ranks(drawn.units).quantiles(_shares(level))
+    return [
+        Estimate(drawn.units, mean, lower, upper, remark=remark)
+        for mean, (lower, upper) in zip(means, drawn.values[positions].tolist(), strict=True)
+    ]
+
+
+def _shares(level: float) -> tuple[float, float]:
+    return (1 - level) / 2, (1 + level) / 2
 
 
 def _comparisons(branch: _Drawn, reference: _Drawn, level: float) -> list[Comparison]:
     """The comparisons of all deciles of one pair."""
-    first, second = branch.draws, reference.scattered
-    shares = ((1 - level) / 2, (1 + level) / 2)
-    differences = _quantiles(first - second, shares)
-    relatives, mirrored = _ratios(first, second, shares), _ratios(second, first, shares)
+    shares = _shares(level)
+    means = (branch.means - reference.means)[np.newaxis]
+    bounds = _quantiles(branch.draws - reference.scattered, shares)
+    differences = np.concatenate([means, bounds])
+    relatives, mirrored = _ratios(branch, reference, shares)
     units, remark = branch.units + reference.units, remark_of_odd(branch.odd + reference.odd)
     too_few = min(branch.units, reference.units) == 1
-    reason = "a branch of one unit is too few for an interval" if too_few else ""
 
-    def estimate(point: float, bounds: NDArray[np.float64]) -> Estimate:
-        if not np.isfinite([point, *bounds]).all():
-            return Estimate(units, reason=reason or _ZERO_REFERENCE, remark=remark)
-        lower, upper = (None, None) if too_few else map(float, bounds)
-        return Estimate(units, float(point), lower, upper, reason=reason, remark=remark)
+    def estimates(numbers: NDArray[np.float64]) -> Iterator[Estimate]:
+        reason = _TOO_FEW if too_few else ""
+        finite = np.all(np.isfinite(numbers), axis=0).tolist()
+        for is_known, (point, lower, upper) in zip(finite, numbers.T.tolist(), strict=True):
+            if not is_known:
+                yield Estimate(units, reason=reason or _ZERO_REFERENCE, remark=remark)
+            elif too_few:
+                yield Estimate(units, point, reason=reason, remark=remark)
+            else:
+                yield Estimate(units, point, lower, upper, remark=remark)
 
-    points = branch.means - reference.means
-    return [
-        Comparison(
-            estimate(points[i], differences[:, i]),
-            estimate(relatives[0, i], relatives[1:, i]),
-            estimate(mirrored[0, i], mirrored[1:, i]),
-        )
-        for i in range(len(DECILES))
-    ]
+    return list(map(Comparison, *map(estimates, (differences, relatives, mirrored))))
 
 
+_TOO_FEW = "a branch of one unit is too few for an interval"
 _ZERO_REFERENCE = "the reference branch's decile may be 0, so that a ratio to it says nothing"
 
 
 def _ratios(
-    branch: NDArray[np.float64], reference: NDArray[np.float64], shares: tuple[float, float]
-) -> NDArray[np.float64]:
-    """Mean and quantiles of branch / reference - 1 per decile; NaN where the reference may be 0."""
-    found = np.full((1 + len(shares), branch.shape[0]), np.nan)
-    possible = (reference != 0).all(axis=1)
-    if possible.all():
-        possible = slice(None)
-    elif not possible.any():
-        return found
-    ratios = branch[possible] / reference[possible]
-    ratios -= 1
-    found[0, possible] = ratios.mean(axis=1)
-    found[1:, possible] = _quantiles(ratios, shares)
-    return found
+    branch: _Drawn, reference: _Drawn, shares: tuple[float, float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and quantiles, per decile, of branch / reference - 1 and of reference / branch - 1.
+
+    NaN where what is divided by may be 0.
+    """
+    first, second = branch.draws, reference.scattered
+    found = np.full((2, 1 + len(shares), first.shape[0]), np.nan)
+    # Of ascending draws the first is the lowest.
+    positive = (branch.draws[:, 0] > 0) & (reference.draws[:, 0] > 0)
+    if positive.any():
+        ratios = first[positive] / second[positive]
+        found[:, 0, positive] = ratios.mean(axis=1), (1 / ratios).mean(axis=1)
+        found[:, 1:, positive] = _quantiles_and_reverse(ratios, shares)
+        found -= 1
+    for own, numerators, denominators in ((found[0], first, second), (found[1], second, first)):
+        possible = ~positive & (denominators != 0).all(axis=1)
+        if possible.any():
+            ratios = numerators[possible] / denominators[possible] - 1
+            own[0, possible] = ratios.mean(axis=1)
+            own[1:, possible] = _quantiles(ratios, shares)
+    return found[0], found[1]
 
 
 def _quantiles(draws: NDArray[np.float64], shares: tuple[float, float]) -> NDArray[np.float64]:
     """Quantiles of each row by linear interpolation: a row per share. The draws are reordered."""
-    positions = [share * (draws.shape[1] - 1) for share in shares]
-    below = [int(position) for position in positions]
-    above = [min(rank + 1, draws.shape[1] - 1) for rank in below]
-    draws.partition(sorted({*below, *above}), axis=1)
+    around = _around(draws.shape[1], shares)
+    draws.partition(sorted({rank for low, high, _ in around for rank in (low, high)}), axis=1)
+    return np.stack([_between(draws[:, low], draws[:, high], at) for low, high, at in around])
+
+
+def _quantiles_and_reverse(
+    draws: NDArray[np.float64], shares: tuple[float, float]
+) -> NDArray[np.float64]:
+    """The quantiles, and those of 1 / draws, of draws above 0: these have the reverse order."""
+    last, around = draws.shape[1] - 1, _around(draws.shape[1], shares)
+    ranks = {rank for low, high, _ in around for rank in (low, high)}
+    draws.partition(sorted(ranks | {last - rank for rank in ranks}), axis=1)
+    reverse = 1 / draws[:, ::-1]
     return np.stack(
         [
-            draws[:, low] + (position - low) * (draws[:, high] - draws[:, low])
-            for position, low, high in zip(positions, below, above, strict=True)
+            [_between(of[:, low], of[:, high], at) for low, high, at in around]
+            for of in (draws, reverse)
         ]
     )
+
+
+def _around(count: int, shares: tuple[float, float]) -> list[tuple[int, int, float]]:
+    """The ranks (from 0) on both sides of each quantile, and where it lies between them."""
+    positions = [share * (count - 1) for share in shares]
+    return [(int(p), min(int(p) + 1, count - 1), p - int(p)) for p in positions]
+
+
+def _between(low: NDArray[np.float64], high: NDArray[np.float64], at: float) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = low + at * (high - low)
+    return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from jetstream_assets.statistics.base import ComparisonKind, Question, StatisticRow, Status
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(NamedTuple):
     """A number with its interval; what is not meaningful is None and ``reason`` says why.
 
     ``remark`` is a sentence about a number that is nevertheless good. ``p_value`` is two-sided, of
@@ -157,7 +156,6 @@ def estimate_row(
 ) -> StatisticRow:
     """The row of an estimate; insufficient where the estimate has a reason."""
     estimate = _representable(estimate)
-    sentences = [text for text in (estimate.reason, estimate.remark) if text]
     return StatisticRow(
         question.analysis_basis,
         question.segment,
@@ -175,7 +173,7 @@ def estimate_row(
         units=estimate.units,
         covariate=label.covariate,
         status=Status.INSUFFICIENT_DATA if estimate.reason else Status.OK,
-        reason="; ".join(sentences) or None,
+        reason=joined(estimate.reason, estimate.remark) or None,
     )
 
 

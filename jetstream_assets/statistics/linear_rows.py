@@ -7,7 +7,7 @@ are made of it (`mean_lm`, and the sequential rows of other means).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jetstream_assets.statistics.collected import BranchMoments
@@ -60,7 +60,7 @@ def mean_rows(
     def compare(branch: str, reference: str) -> Comparison:
         for name in (branch, reference):
             if name in facts.undetermined:
-                missing = replace(facts.undetermined[name], point=None)
+                missing = facts.undetermined[name]._replace(point=None)
                 return Comparison(missing, missing, missing)
         return _comparison(model, facts, branch, reference, reach)
 
@@ -88,7 +88,7 @@ def _scaled(estimate: Estimate, factor: float) -> Estimate:
         None if number is None else number * factor
         for number in (estimate.point, estimate.lower, estimate.upper)
     )
-    return replace(estimate, point=point, lower=lower, upper=upper)
+    return estimate._replace(point=point, lower=lower, upper=upper)
 
 
 def _single(branch: str, arm: Arm, facts: Facts, reach: Reach) -> Estimate:

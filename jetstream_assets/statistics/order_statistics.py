@@ -29,25 +29,51 @@ class RankDistribution:
     ranks: NDArray[np.int64]
     probabilities: NDArray[np.float64]
 
-    def quantiles(self, shares: NDArray[np.float64]) -> NDArray[np.int64]:
-        """The lowest ranks that are not exceeded with these probabilities."""
+    def positions(self, shares: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Where in ``ranks`` the lowest are that are not exceeded with these probabilities."""
         upto = np.cumsum(self.probabilities)
         index = np.searchsorted(upto, shares, side="left")
-        found: NDArray[np.int64] = self.ranks[np.minimum(index, self.ranks.size - 1)]
-        return found
+        return np.minimum(index, self.ranks.size - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class DecileRanks:
+    """The ranks of all deciles of n resampled values, so that their values are looked up once.
+
+    Args:
+        distributions: One per decile.
+        ranks: Theirs, one after the other.
+        starts: Where those of each decile begin.
+        draws: Evenly spread draws, as positions in ``ranks``: a row per decile, a column per
+            draw, ascending.
+    """
+
+    distributions: tuple[RankDistribution, ...]
+    ranks: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    draws: NDArray[np.int64]
+
+    def means(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The mean of each decile, of the values at ``ranks``."""
+        parts = np.split(values, self.starts[1:])
+        pairs = zip(self.distributions, parts, strict=True)
+        return np.array([float(ranks.probabilities @ part) for ranks, part in pairs])
+
+    @lru_cache(maxsize=64)  # noqa: B019 - as many as there are of these, which are kept, too
+    def quantiles(self, shares: tuple[float, ...]) -> NDArray[np.int64]:
+        """The positions in ``ranks`` of quantiles of each decile: a row per decile."""
+        wanted = np.array(shares)
+        return np.stack([d.positions(wanted) for d in self.distributions]) + self.starts[:, None]
 
 
 @lru_cache(maxsize=64)
-def rank_distributions(units: int) -> tuple[RankDistribution, ...]:
-    """One distribution per decile; metrics of the same units share them."""
-    return tuple(_rank_distribution(units, decile) for decile in DECILES)
-
-
-@lru_cache(maxsize=64)
-def spread_ranks(units: int) -> NDArray[np.int64]:
-    """Evenly spread draws of the ranks: a row per decile, a column per draw, ascending."""
+def decile_ranks(units: int) -> DecileRanks:
+    """Metrics of the same units share them."""
+    found = tuple(_rank_distribution(units, decile) for decile in DECILES)
+    starts = np.cumsum([0, *(d.ranks.size for d in found[:-1])])
     shares = (np.arange(_POINTS) + 0.5) / _POINTS
-    return np.stack([ranks.quantiles(shares) for ranks in rank_distributions(units)])
+    draws = np.stack([d.positions(shares) for d in found]) + starts[:, None]
+    return DecileRanks(found, np.concatenate([d.ranks for d in found]), starts, draws)
 
 
 @lru_cache(maxsize=1)

@@ -7,14 +7,14 @@ from scipy import stats
 
 from jetstream_assets.statistics.base import Status
 from jetstream_assets.statistics.distribution import Distribution
-from jetstream_assets.statistics.order_statistics import DECILES, rank_distributions
+from jetstream_assets.statistics.order_statistics import DECILES, decile_ranks
 from jetstream_assets_tests.statistics.arrays import ask, numbers, pick
 from jetstream_assets_tests.statistics.golden import SPEND
 
 
 @pytest.mark.parametrize("units", [1, 2, 7, 1000, 200_000])
 def test_ranks_are_binomial(units: int) -> None:
-    for decile, ranks in zip(DECILES, rank_distributions(units), strict=True):
+    for decile, ranks in zip(DECILES, decile_ranks(units).distributions, strict=True):
         expected = stats.binom.pmf(ranks.ranks - 1, units - 1, decile)
         assert ranks.probabilities == pytest.approx(expected, abs=1e-9)
         assert ranks.probabilities.sum() == pytest.approx(1)
