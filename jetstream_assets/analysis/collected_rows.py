@@ -48,19 +48,24 @@ Branches = dict[str, Any]
 def of_sums(rows: Sequence[Row], needs: Sequence[Summed]) -> dict[Need, dict[Scope, Branches]]:
     """The answers of `summed_query`."""
     answers: dict[Need, dict[Scope, Branches]] = {}
+    columns = _columns_by_need(rows)
     for index, need in enumerate(needs):
         scopes: defaultdict[Scope, Branches] = defaultdict(dict)
+        own = columns[str(index)]
         for row in rows:
-            suffix = f"_{index}"
-            numbers = {
-                key.removesuffix(suffix): number
-                for key, number in row.items()
-                if key.endswith(suffix)
-            }
-            branch = _BRANCH[type(need)](numbers)
+            branch = _BRANCH[type(need)]({name: row[column] for name, column in own})
             scopes[row["segment"], row["analysis_basis"]][row["branch"]] = branch
         answers[need] = dict(scopes)
     return answers
+
+
+def _columns_by_need(rows: Sequence[Row]) -> dict[str, list[tuple[str, str]]]:
+    """The columns ``<name>_<need>`` by the number of the need, and their names without it."""
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for column in rows[0] if rows else ():
+        name, _, need = column.rpartition("_")
+        found[need].append((name, column))
+    return found
 
 
 def _odd(row: Row) -> int:

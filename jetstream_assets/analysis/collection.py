@@ -58,24 +58,23 @@ class Collection:
 
     def of(self, scope: Scope) -> Collected:
         """What was collected of one segment and analysis basis."""
+        found: dict[type[Need], dict[Any, Branches]] = {kind: {} for kind in _KINDS}
+        for need, scopes in self.answers.items():
+            found[type(need)][need] = scopes.get(scope, {})
+        return Collected(*found.values())
 
-        def answered(kind: type) -> dict[Any, Branches]:
-            return {
-                need: scopes.get(scope, {})
-                for need, scopes in self.answers.items()
-                if isinstance(need, kind)
-            }
 
-        return Collected(
-            answered(Totals),
-            answered(Moments),
-            answered(CoMoments),
-            answered(Histogram),
-            answered(JointMoments),
-            answered(Pairs),
-            answered(RatioCoMoments),
-            answered(Odd),
-        )
+# In the order of the fields of `Collected`.
+_KINDS = (
+    Totals,
+    Moments,
+    CoMoments,
+    Histogram,
+    JointMoments,
+    Pairs,
+    RatioCoMoments,
+    Odd,
+)
 
 
 def collect(

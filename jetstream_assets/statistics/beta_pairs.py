@@ -114,13 +114,21 @@ def _mean_below(variable: Beta, other: Beta, scale: float, shift: float) -> floa
     low, high = _support(variable)
     full = (1.0 - shift) / scale
     low, high = max(low, -shift / scale), min(high, full)
-    beyond = 1.0 - float(variable.below(np.array(full)))
+    beyond = 1.0 - float(variable.below(np.array(full))) if full < 1 else 0.0
     if high <= low:
         return beyond
+    values, shares = _nodes(variable, low, high)
+    return float(shares @ other.below(scale * values + shift)) + beyond
+
+
+@lru_cache(maxsize=256)
+def _nodes(
+    variable: Beta, low: float, high: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Values from low to high, and the share of the variable's distribution each stands for."""
     nodes, weights = _legendre()
     values = low + (high - low) * (nodes + 1) / 2
-    density = variable.density(values) * weights * (high - low) / 2
-    return float(density @ other.below(scale * values + shift)) + beyond
+    return values, variable.density(values) * weights * (high - low) / 2
 
 
 def _bracket(
