@@ -105,6 +105,7 @@ def _facts_of(
     means = [_own(i, exp.Avg).as_(f"mean_{i}", copy=False) for i in capped]
     highest = [tree for i, cap in caps.items() for tree in _highest_values(i, cap, units)]
     ranks = [_rank(i, cap).as_(f"rank_{i}", copy=False) for i, cap in caps.items()]
+    places = [_position(i).as_(f"position_{i}", copy=False) for i in caps]
     thresholds = [_quantile(i, cap).as_(f"threshold_{i}", copy=False) for i, cap in caps.items()]
     keys = PARTITIONS[scope]
     summed = _select(keys, *means, *highest).from_("present", copy=False)
@@ -113,7 +114,8 @@ def _facts_of(
         ("present", _select(keys, *present).from_("unit_values", copy=False)),
         ("highest_values", summed.group_by(*map(exp.column, keys), copy=False)),
         ("ranked", exp.select("*", *ranks, copy=False).from_("highest_values", copy=False)),
-        ("thresholds", exp.select("*", *thresholds, copy=False).from_("ranked", copy=False)),
+        ("placed", exp.select("*", *places, copy=False).from_("ranked", copy=False)),
+        ("thresholds", exp.select("*", *thresholds, copy=False).from_("placed", copy=False)),
     )
 
 
@@ -166,12 +168,17 @@ def _rank(index: int, cap: Cap) -> exp.Expr:
     return exp.Mul(this=last, expression=float64(1.0 - cap.share))
 
 
+def _position(index: int) -> exp.Expr:
+    """Where the value below the rank is among the highest; the one above it is one before."""
+    last = exp.Sub(this=exp.column(f"units_{index}"), expression=_one())
+    below = exp.Floor(this=exp.column(f"rank_{index}"))
+    return int64(exp.Sub(this=last, expression=below))
+
+
 def _quantile(index: int, cap: Cap) -> exp.Expr:
     """The value at the rank, by linear interpolation between the two around it."""
     rank, units = exp.column(f"rank_{index}"), exp.column(f"units_{index}")
-    below = exp.Floor(this=rank.copy())
-    # From above, the value below the rank has this position, and the one above it the next smaller.
-    position = exp.Sub(this=exp.Sub(this=units.copy(), expression=_one()), expression=below)
+    below, position = exp.Floor(this=rank.copy()), exp.column(f"position_{index}")
     lower = _at(index, position)
     upper = _at(index, exp.Sub(this=position.copy(), expression=_one()))
     share = exp.paren(exp.Sub(this=rank.copy(), expression=below.copy()))
@@ -188,7 +195,7 @@ def _quantile(index: int, cap: Cap) -> exp.Expr:
 
 def _at(index: int, position: exp.Expr) -> exp.Expr:
     highest = exp.column(f"highest_{index}")
-    return exp.Bracket(this=highest, expressions=[int64(position)], offset=0, safe=False)
+    return exp.Bracket(this=highest, expressions=[position], offset=0, safe=False)
 
 
 def _one() -> exp.Expr:

@@ -110,6 +110,12 @@ WITH units AS (
         units_3 - 1
       ) * CAST(9.4999999999999996e-01 AS FLOAT64) AS rank_3
     FROM highest_values
+  ), placed AS (
+    SELECT
+      *,
+      CAST(units_2 - 1 - FLOOR(rank_2) AS INT64) AS position_2,
+      CAST(units_3 - 1 - FLOOR(rank_3) AS INT64) AS position_3
+    FROM ranked
   ), thresholds AS (
     SELECT
       *,
@@ -117,27 +123,27 @@ WITH units AS (
         WHEN units_2 > 0
         THEN CASE
           WHEN rank_2 > FLOOR(rank_2)
-          THEN highest_2[OFFSET(CAST(units_2 - 1 - FLOOR(rank_2) AS INT64))] + (
+          THEN highest_2[OFFSET(position_2)] + (
             rank_2 - FLOOR(rank_2)
           ) * (
-            highest_2[OFFSET(CAST(units_2 - 1 - FLOOR(rank_2) - 1 AS INT64))] - highest_2[OFFSET(CAST(units_2 - 1 - FLOOR(rank_2) AS INT64))]
+            highest_2[OFFSET(position_2 - 1)] - highest_2[OFFSET(position_2)]
           )
-          ELSE highest_2[OFFSET(CAST(units_2 - 1 - FLOOR(rank_2) AS INT64))]
+          ELSE highest_2[OFFSET(position_2)]
         END
       END AS threshold_2,
       CASE
         WHEN units_3 > 0
         THEN CASE
           WHEN rank_3 > FLOOR(rank_3)
-          THEN highest_3[OFFSET(CAST(units_3 - 1 - FLOOR(rank_3) AS INT64))] + (
+          THEN highest_3[OFFSET(position_3)] + (
             rank_3 - FLOOR(rank_3)
           ) * (
-            highest_3[OFFSET(CAST(units_3 - 1 - FLOOR(rank_3) - 1 AS INT64))] - highest_3[OFFSET(CAST(units_3 - 1 - FLOOR(rank_3) AS INT64))]
+            highest_3[OFFSET(position_3 - 1)] - highest_3[OFFSET(position_3)]
           )
-          ELSE highest_3[OFFSET(CAST(units_3 - 1 - FLOOR(rank_3) AS INT64))]
+          ELSE highest_3[OFFSET(position_3)]
         END
       END AS threshold_3
-    FROM ranked
+    FROM placed
   )
   SELECT
     segment,
@@ -186,6 +192,12 @@ WITH units AS (
         units_1 - 1
       ) * CAST(9.4999999999999996e-01 AS FLOAT64) AS rank_1
     FROM highest_values
+  ), placed AS (
+    SELECT
+      *,
+      CAST(units_0 - 1 - FLOOR(rank_0) AS INT64) AS position_0,
+      CAST(units_1 - 1 - FLOOR(rank_1) AS INT64) AS position_1
+    FROM ranked
   ), thresholds AS (
     SELECT
       *,
@@ -193,27 +205,27 @@ WITH units AS (
         WHEN units_0 > 0
         THEN CASE
           WHEN rank_0 > FLOOR(rank_0)
-          THEN highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) AS INT64))] + (
+          THEN highest_0[OFFSET(position_0)] + (
             rank_0 - FLOOR(rank_0)
           ) * (
-            highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) - 1 AS INT64))] - highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) AS INT64))]
+            highest_0[OFFSET(position_0 - 1)] - highest_0[OFFSET(position_0)]
           )
-          ELSE highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) AS INT64))]
+          ELSE highest_0[OFFSET(position_0)]
         END
       END AS threshold_0,
       CASE
         WHEN units_1 > 0
         THEN CASE
           WHEN rank_1 > FLOOR(rank_1)
-          THEN highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) AS INT64))] + (
+          THEN highest_1[OFFSET(position_1)] + (
             rank_1 - FLOOR(rank_1)
           ) * (
-            highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) - 1 AS INT64))] - highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) AS INT64))]
+            highest_1[OFFSET(position_1 - 1)] - highest_1[OFFSET(position_1)]
           )
-          ELSE highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) AS INT64))]
+          ELSE highest_1[OFFSET(position_1)]
         END
       END AS threshold_1
-    FROM ranked
+    FROM placed
   )
   SELECT
     segment,

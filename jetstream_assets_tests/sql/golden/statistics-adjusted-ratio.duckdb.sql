@@ -108,6 +108,12 @@ WITH units AS (
         units_3 - 1
       ) * CAST(9.4999999999999996e-01 AS DOUBLE) AS rank_3
     FROM highest_values
+  ), placed AS (
+    SELECT
+      *,
+      TO_INT64(units_2 - 1 - FLOOR(rank_2)) AS position_2,
+      TO_INT64(units_3 - 1 - FLOOR(rank_3)) AS position_3
+    FROM ranked
   ), thresholds AS (
     SELECT
       *,
@@ -115,27 +121,27 @@ WITH units AS (
         WHEN units_2 > 0
         THEN CASE
           WHEN rank_2 > FLOOR(rank_2)
-          THEN highest_2[TO_INT64(units_2 - 1 - FLOOR(rank_2)) + 1] + (
+          THEN highest_2[position_2 + 1] + (
             rank_2 - FLOOR(rank_2)
           ) * (
-            highest_2[TO_INT64(units_2 - 1 - FLOOR(rank_2) - 1) + 1] - highest_2[TO_INT64(units_2 - 1 - FLOOR(rank_2)) + 1]
+            highest_2[position_2 - 1 + 1] - highest_2[position_2 + 1]
           )
-          ELSE highest_2[TO_INT64(units_2 - 1 - FLOOR(rank_2)) + 1]
+          ELSE highest_2[position_2 + 1]
         END
       END AS threshold_2,
       CASE
         WHEN units_3 > 0
         THEN CASE
           WHEN rank_3 > FLOOR(rank_3)
-          THEN highest_3[TO_INT64(units_3 - 1 - FLOOR(rank_3)) + 1] + (
+          THEN highest_3[position_3 + 1] + (
             rank_3 - FLOOR(rank_3)
           ) * (
-            highest_3[TO_INT64(units_3 - 1 - FLOOR(rank_3) - 1) + 1] - highest_3[TO_INT64(units_3 - 1 - FLOOR(rank_3)) + 1]
+            highest_3[position_3 - 1 + 1] - highest_3[position_3 + 1]
           )
-          ELSE highest_3[TO_INT64(units_3 - 1 - FLOOR(rank_3)) + 1]
+          ELSE highest_3[position_3 + 1]
         END
       END AS threshold_3
-    FROM ranked
+    FROM placed
   )
   SELECT
     segment,
@@ -182,6 +188,12 @@ WITH units AS (
         units_1 - 1
       ) * CAST(9.4999999999999996e-01 AS DOUBLE) AS rank_1
     FROM highest_values
+  ), placed AS (
+    SELECT
+      *,
+      TO_INT64(units_0 - 1 - FLOOR(rank_0)) AS position_0,
+      TO_INT64(units_1 - 1 - FLOOR(rank_1)) AS position_1
+    FROM ranked
   ), thresholds AS (
     SELECT
       *,
@@ -189,27 +201,27 @@ WITH units AS (
         WHEN units_0 > 0
         THEN CASE
           WHEN rank_0 > FLOOR(rank_0)
-          THEN highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1] + (
+          THEN highest_0[position_0 + 1] + (
             rank_0 - FLOOR(rank_0)
           ) * (
-            highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0) - 1) + 1] - highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1]
+            highest_0[position_0 - 1 + 1] - highest_0[position_0 + 1]
           )
-          ELSE highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1]
+          ELSE highest_0[position_0 + 1]
         END
       END AS threshold_0,
       CASE
         WHEN units_1 > 0
         THEN CASE
           WHEN rank_1 > FLOOR(rank_1)
-          THEN highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1)) + 1] + (
+          THEN highest_1[position_1 + 1] + (
             rank_1 - FLOOR(rank_1)
           ) * (
-            highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1) - 1) + 1] - highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1)) + 1]
+            highest_1[position_1 - 1 + 1] - highest_1[position_1 + 1]
           )
-          ELSE highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1)) + 1]
+          ELSE highest_1[position_1 + 1]
         END
       END AS threshold_1
-    FROM ranked
+    FROM placed
   )
   SELECT
     segment,

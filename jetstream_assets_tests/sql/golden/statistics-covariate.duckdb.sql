@@ -98,6 +98,12 @@ WITH units AS (
         units_1 - 1
       ) * CAST(9.4999999999999996e-01 AS DOUBLE) AS rank_1
     FROM highest_values
+  ), placed AS (
+    SELECT
+      *,
+      TO_INT64(units_0 - 1 - FLOOR(rank_0)) AS position_0,
+      TO_INT64(units_1 - 1 - FLOOR(rank_1)) AS position_1
+    FROM ranked
   ), thresholds AS (
     SELECT
       *,
@@ -105,27 +111,27 @@ WITH units AS (
         WHEN units_0 > 0
         THEN CASE
           WHEN rank_0 > FLOOR(rank_0)
-          THEN highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1] + (
+          THEN highest_0[position_0 + 1] + (
             rank_0 - FLOOR(rank_0)
           ) * (
-            highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0) - 1) + 1] - highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1]
+            highest_0[position_0 - 1 + 1] - highest_0[position_0 + 1]
           )
-          ELSE highest_0[TO_INT64(units_0 - 1 - FLOOR(rank_0)) + 1]
+          ELSE highest_0[position_0 + 1]
         END
       END AS threshold_0,
       CASE
         WHEN units_1 > 0
         THEN CASE
           WHEN rank_1 > FLOOR(rank_1)
-          THEN highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1)) + 1] + (
+          THEN highest_1[position_1 + 1] + (
             rank_1 - FLOOR(rank_1)
           ) * (
-            highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1) - 1) + 1] - highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1)) + 1]
+            highest_1[position_1 - 1 + 1] - highest_1[position_1 + 1]
           )
-          ELSE highest_1[TO_INT64(units_1 - 1 - FLOOR(rank_1)) + 1]
+          ELSE highest_1[position_1 + 1]
         END
       END AS threshold_1
-    FROM ranked
+    FROM placed
   )
   SELECT
     segment,

@@ -96,10 +96,14 @@ WITH units AS (
     SELECT
       *
     FROM highest_values
-  ), thresholds AS (
+  ), placed AS (
     SELECT
       *
     FROM ranked
+  ), thresholds AS (
+    SELECT
+      *
+    FROM placed
   )
   SELECT
     segment,

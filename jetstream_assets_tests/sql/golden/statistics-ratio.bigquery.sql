@@ -86,6 +86,12 @@ WITH units AS (
         units_1 - 1
       ) * CAST(9.4999999999999996e-01 AS FLOAT64) AS rank_1
     FROM highest_values
+  ), placed AS (
+    SELECT
+      *,
+      CAST(units_0 - 1 - FLOOR(rank_0) AS INT64) AS position_0,
+      CAST(units_1 - 1 - FLOOR(rank_1) AS INT64) AS position_1
+    FROM ranked
   ), thresholds AS (
     SELECT
       *,
@@ -93,27 +99,27 @@ WITH units AS (
         WHEN units_0 > 0
         THEN CASE
           WHEN rank_0 > FLOOR(rank_0)
-          THEN highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) AS INT64))] + (
+          THEN highest_0[OFFSET(position_0)] + (
             rank_0 - FLOOR(rank_0)
           ) * (
-            highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) - 1 AS INT64))] - highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) AS INT64))]
+            highest_0[OFFSET(position_0 - 1)] - highest_0[OFFSET(position_0)]
           )
-          ELSE highest_0[OFFSET(CAST(units_0 - 1 - FLOOR(rank_0) AS INT64))]
+          ELSE highest_0[OFFSET(position_0)]
         END
       END AS threshold_0,
       CASE
         WHEN units_1 > 0
         THEN CASE
           WHEN rank_1 > FLOOR(rank_1)
-          THEN highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) AS INT64))] + (
+          THEN highest_1[OFFSET(position_1)] + (
             rank_1 - FLOOR(rank_1)
           ) * (
-            highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) - 1 AS INT64))] - highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) AS INT64))]
+            highest_1[OFFSET(position_1 - 1)] - highest_1[OFFSET(position_1)]
           )
-          ELSE highest_1[OFFSET(CAST(units_1 - 1 - FLOOR(rank_1) AS INT64))]
+          ELSE highest_1[OFFSET(position_1)]
         END
       END AS threshold_1
-    FROM ranked
+    FROM placed
   )
   SELECT
     segment,
