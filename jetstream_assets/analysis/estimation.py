@@ -7,6 +7,7 @@ Belongs here: what is asked of which statistic. Does not: why something cannot b
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from jetstream_assets.analysis.collection import Collection, collect
@@ -81,7 +82,8 @@ def statistics_rows(
         preenrollment=preenrollment,
         flags=_known(UnitColumns.is_flag, columns, before, summaries),
     )
-    rows = _Estimation(window, configuration, obstacles, units).rows(warehouse, summaries)
+    estimated = _Estimation(window, configuration, obstacles, units).rows(warehouse, summaries)
+    rows: list[StatisticRow] = []
     if include_counts:
         branches = [branch.slug for branch in configuration.experiment.branches]
         rows += count_rows(warehouse, units, ALL_UNITS, branches)
@@ -96,7 +98,7 @@ def statistics_rows(
             for basis in units.bases
             if (obstacle := obstacles.of_segment(segment)) is not None
         ]
-    return statistics_table(window, rows)
+    return statistics_table(window, chain(estimated, rows))
 
 
 def _awaited(window: PlannedWindow, configuration: AnalysisConfiguration) -> str:
@@ -116,8 +118,8 @@ class _Estimation:
     obstacles: Obstacles
     units: UnitRows
 
-    def rows(self, warehouse: Warehouse, summaries: Sequence[Summary]) -> list[StatisticRow]:
-        """The rows of all summaries, collected together."""
+    def rows(self, warehouse: Warehouse, summaries: Sequence[Summary]) -> Iterator[StatisticRow]:
+        """The rows of all summaries, collected together; made as they are taken."""
         questions = {summary: list(self._questions(summary)) for summary in summaries}
         wanted = {
             summary: REGISTRY[summary.statistic].needs(asked[0])
@@ -125,12 +127,9 @@ class _Estimation:
             if asked and self.units.bases and self._obstacle_to_all(summary) is None
         }
         collection = collect(warehouse, self.units, wanted) if wanted else Collection()
-        return [
-            row
-            for asked in questions.values()
-            for question in asked
-            for row in self._answer(question, collection)
-        ]
+        for asked in questions.values():
+            for question in asked:
+                yield from self._answer(question, collection)
 
     def _questions(self, summary: Summary) -> Iterator[Question]:
         branches = tuple(branch.slug for branch in self.configuration.experiment.branches)
