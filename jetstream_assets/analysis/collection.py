@@ -124,14 +124,14 @@ def _answers(
 def _sizes(warehouse: Warehouse, rows: UnitRows, needs: Sequence[Summed]) -> GroupSizes:
     """Number and sizes of the groups; not asked for where only totals are wanted."""
     if all(isinstance(need, Totals | Odd) for need in needs):
-        return GroupSizes(0, 0, 0)
+        return GroupSizes(0, 0, 0, 0)
     branch, pooled = Counter[tuple[int, str, str]](), Counter[Scope]()
     for row in warehouse.query(units_query(rows)).to_pylist():
         scope = (row["segment"], row["analysis_basis"])
         branch[(*scope, row["branch"])] = row["units"]
         pooled[scope] += row["units"]
-    largest = (max(counts.values(), default=0) for counts in (branch, pooled))
-    return GroupSizes(len(branch), *largest)
+    largest = [max(counts.values(), default=0) for counts in (branch, pooled)]
+    return GroupSizes(len(branch), largest[0], largest[1], branch.total())
 
 
 def _middles(

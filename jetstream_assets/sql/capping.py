@@ -83,11 +83,13 @@ class GroupSizes:
         groups: Number of `GROUP` that have units.
         branch: Units of the largest of them.
         pooled: Units of the largest with all branches together.
+        units: Units of all groups; a unit counts in each segment.
     """
 
     groups: int
     branch: int
     pooled: int
+    units: int
 
     def of(self, scope: CapScope) -> int:
         """Units of the largest group of a scope."""

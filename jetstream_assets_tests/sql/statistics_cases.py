@@ -40,9 +40,9 @@ ROWS = UnitRows(
     frozenset({(None, "clicks")}),
     BEFORE.reference,
 )
-SIZES = GroupSizes(groups=18, branch=70, pooled=200)
+SIZES = GroupSizes(groups=18, branch=70, pooled=200, units=800)
 # As if the units were too many to be kept.
-MANY = GroupSizes(groups=18, branch=1_000_000, pooled=1_000_000)
+MANY = GroupSizes(groups=18, branch=1_000_000, pooled=1_000_000, units=9_000_000)
 SPEND, CLICKS = Value("spend"), Value("clicks")
 SPEND_BEFORE = Value("spend", period=Period.PREENROLLMENT_WEEK)
 LOG_SPEND = Value(

@@ -347,7 +347,9 @@ def test_one_query_for_all_sums(tmp_path: Path) -> None:
     totals, moments = Totals(SPEND), Moments(SPEND)
     clicks = Moments(Value("clicks"), 0.01, CapScope.POOLED)
     needs: list[Summed] = [moments, clicks, totals]
-    table = laboratory.warehouse.query(summed_query(laboratory.rows(), needs, GroupSizes(1, 1, 1)))
+    table = laboratory.warehouse.query(
+        summed_query(laboratory.rows(), needs, GroupSizes(1, 1, 1, 1))
+    )
     assert table.num_rows == 1
     # Equal needs of several summaries are one.
     wanted: dict[Summary, list[Need]] = {
@@ -374,7 +376,7 @@ def test_what_the_warehouse_refuses_goes_without_and_has_its_statement(tmp_path:
 
 def test_the_same_tree_is_bigquery(tmp_path: Path) -> None:
     rows = Laboratory.of(tmp_path, unit_table(["a"], {"spend": [1.0]})).rows(segments=("it's",))
-    text = render_bigquery(summed_query(rows, [Moments(SPEND, 0.01)], GroupSizes(1, 1, 1)))
+    text = render_bigquery(summed_query(rows, [Moments(SPEND, 0.01)], GroupSizes(1, 1, 1, 1)))
     assert "ARRAY_AGG(own_0 IGNORE NULLS ORDER BY own_0 DESC" in text
     assert "m.`it's` AS segment_1" in text
     assert "UNPIVOT EXCLUDE NULLS" in render_bigquery(histograms_query(rows, [Histogram(SPEND)]))
