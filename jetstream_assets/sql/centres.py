@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from jetstream_assets.sql.capping import Cap, GroupSizes
     from jetstream_assets.sql.unit_values import UnitRows, UnitValues
 
-# So many numbers of units (48 MB) may be kept between the two times that they are needed.
-_MOST_KEPT = 6_000_000
+# So many numbers of units (48 MB) may be kept between the two times that they are needed, with
+# their groups, which take as much as five numbers.
+_MOST_KEPT, _GROUP = 6_000_000, 5
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def centres(
     distinct = tuple(dict.fromkeys(capped))
     scopes = sorted({c.cap.scope for c in distinct if c.cap}, reverse=True) or [CapScope.BRANCH]
     homes = {c: c.cap.scope if c.cap is not None else scopes[0] for c in distinct}
-    is_kept = sizes.units * len(values.values) <= _MOST_KEPT
+    is_kept = sizes.units * (len(values.values) + _GROUP) <= _MOST_KEPT
     kept = replace(values, ctes=()) if is_kept else None
     ctes: list[tuple[str, exp.Query]] = []
     for scope in scopes:
