@@ -78,7 +78,7 @@ class DailyAggregates:
         """
         kinds: dict[bool, list[PlannedWindow]] = defaultdict(list)
         for planned in windows:
-            kinds[planned.due.window.length == 1].append(planned)
+            kinds[planned.due.window.is_one_day].append(planned)
         return {kind: self._stored(plan, of_kind) for kind, of_kind in kinds.items()}
 
     def _stored(

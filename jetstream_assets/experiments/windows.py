@@ -83,6 +83,11 @@ class AnalysisWindow:
         """Length in days."""
         return self.end - self.start + 1
 
+    @property
+    def is_one_day(self) -> bool:
+        """Whether it is a single day, so that a unit has at most one day of data in it."""
+        return self.start == self.end
+
 
 @dataclass(frozen=True, order=True)
 class DueWindow:

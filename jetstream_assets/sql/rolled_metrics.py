@@ -56,10 +56,9 @@ def rolled_rows(
         stored: What is stored of each source on the days of the parts of each kind.
         value_columns: The metrics and sanity columns, in the order of the rows.
     """
-    kinds = {
-        is_one_day: [part for part in parts if (part.planned.due.window.length == 1) is is_one_day]
-        for is_one_day in (True, False)
-    }
+    kinds: dict[bool, list[MetricPart]] = {True: [], False: []}
+    for part in parts:
+        kinds[part.planned.due.window.is_one_day].append(part)
     rolled = [
         _rolled(own, stored[kind], value_columns, _UNITS[kind])
         for kind, own in kinds.items()
@@ -118,9 +117,9 @@ def _units(index: int, part: MetricPart) -> exp.Select:
     units, window = part.units(), part.planned.due.window
     anchor = exp.column(part.anchor)
     only_day: exp.Expr = exp.cast(exp.null(), exp.DType.DATE)
-    if window.length == 1:
-        days = exp.convert(window.start)
-        only_day = exp.DateAdd(this=anchor.copy(), expression=days, unit=exp.var("DAY"))
+    if window.is_one_day:
+        distance = exp.convert(window.start)
+        only_day = exp.DateAdd(this=anchor.copy(), expression=distance, unit=exp.var("DAY"))
     return units.select(
         exp.alias_(fragments.int64(index), PART),
         exp.alias_(anchor, ANCHOR),
@@ -155,7 +154,7 @@ def _relations(
     rolled = columns & set(stored.states.columns) if stored else set()
     # What follows from the unit alone needs no rows.
     if stored and states_of(stored, rolled):
-        is_one_day = all(part.planned.due.window.length == 1 for part in parts)
+        is_one_day = all(part.planned.due.window.is_one_day for part in parts)
         if is_one_day and len(stored.parts) == 1:
             yield f"merged_{number}", days(stored, rolled), _BY_DAY
         else:
