@@ -91,7 +91,7 @@ def histograms_query(
         QueryError: A pre-treatment is not known or has wrong arguments.
     """
     distinct = list(dict.fromkeys(need.value for need in needs))
-    by_membership = is_worth_it(rows, distinct)
+    by_membership = is_worth_it(len(rows.segments), distinct, rows.window_length)
     values = unit_values(rows, distinct, by_membership=by_membership)
     keys = [*group_columns(), exp.column("need")]
     centres = {
@@ -132,9 +132,11 @@ def _parts_and_runs(rows: UnitRows, *, is_binned: bool) -> list[tuple[str, exp.Q
         _extremes("lowest", "highest", is_binned=is_binned),
     )
     added = added.from_("parts", copy=False).join(
-        segment_numbers(rows), join_type="cross", copy=False
+        segment_numbers(len(rows.segments)), join_type="cross", copy=False
     )
-    added = added.where(belongs(rows, exp.column("segment", table="parts")), copy=False)
+    added = added.where(
+        belongs(len(rows.segments), exp.column("segment", table="parts")), copy=False
+    )
     return [("parts", parts.select(exp.column("bin"), copy=False)), ("runs", added)]
 
 

@@ -21,42 +21,39 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jetstream_assets.experiments.needs import Value
-    from jetstream_assets.sql.unit_values import UnitRows
 
 # There are twice as many combinations with each more, of which each counts by itself.
 _MOST_SEGMENTS = 5
 
 
-def is_worth_it(rows: UnitRows, values: Sequence[Value]) -> bool:
+def is_worth_it(segments: int, values: Sequence[Value], window_length: int) -> bool:
     """Whether values can be counted by membership: they are the same in every segment."""
-    treatments = (
-        step for value in values for step in steps(value.pre_treatments, rows.window_length)
-    )
+    treatments = (step for value in values for step in steps(value.pre_treatments, window_length))
     depends_on_segment = any(isinstance(step, QuantileCensor) for step in treatments)
-    return 1 <= len(rows.segments) <= _MOST_SEGMENTS and not depends_on_segment
+    return 1 <= segments <= _MOST_SEGMENTS and not depends_on_segment
 
 
-def membership(rows: UnitRows) -> exp.Expr:
+def membership(segments: int) -> exp.Expr:
     """The number of a unit, of its columns ``segment_1``, ``segment_2``, ..., NULL being FALSE."""
     bits: list[exp.Expr] = [
         exp.case()
         .when(exp.column(f"segment_{number}"), _bit(number), copy=False)
         .else_(exp.Literal.number(0), copy=False)
-        for number in range(1, len(rows.segments) + 1)
+        for number in range(1, segments + 1)
     ]
     return int64(reduce(lambda a, b: exp.Add(this=a, expression=b), bits))
 
 
-def segment_numbers(rows: UnitRows) -> exp.Subquery:
+def segment_numbers(segments: int) -> exp.Subquery:
     """The segments' numbers, ``s.segment``; 0 is the whole."""
     numbers = [
         exp.select(int64(number).as_("segment", copy=False), copy=False)
-        for number in range(len(rows.segments) + 1)
+        for number in range(segments + 1)
     ]
     return exp.union(*numbers, distinct=False).subquery("s", copy=False)
 
 
-def belongs(rows: UnitRows, of: exp.Column) -> exp.Expr:
+def belongs(segments: int, of: exp.Column) -> exp.Expr:
     """Whether what has the membership ``of`` belongs to the segment of `segment_numbers`."""
     number = exp.column("segment", table="s")
     inside = [
@@ -68,7 +65,7 @@ def belongs(rows: UnitRows, of: exp.Column) -> exp.Expr:
             ),
             copy=False,
         )
-        for n in range(1, len(rows.segments) + 1)
+        for n in range(1, segments + 1)
     ]
     return exp.or_(number.eq(0), *inside, copy=False)
 

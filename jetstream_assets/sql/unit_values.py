@@ -220,14 +220,14 @@ def _scoped(rows: UnitRows, count: int) -> exp.Select:
     return (
         exp.select(number.copy(), *kept, copy=False)
         .from_("units", copy=False)
-        .join(segment_numbers(rows), join_type="cross", copy=False)
+        .join(segment_numbers(len(rows.segments)), join_type="cross", copy=False)
         .where(exp.or_(number.eq(0), *belongs, copy=False), copy=False)
     )
 
 
 def _with_membership(rows: UnitRows, count: int) -> exp.Select:
     kept = [*_columns("units", "analysis_basis", "branch"), *_value_columns(count)]
-    number = membership(rows).as_("segment", copy=False)
+    number = membership(len(rows.segments)).as_("segment", copy=False)
     return exp.select(number, *kept, copy=False).from_("units", copy=False)
 
 
