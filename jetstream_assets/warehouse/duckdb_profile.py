@@ -15,14 +15,13 @@ from __future__ import annotations
 import glob
 import json
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from jetstream_assets.warehouse.parquet_footers import read_footer
 from jetstream_assets.warehouse.tables import ResultTable
 
 if TYPE_CHECKING:
@@ -96,14 +95,7 @@ def _is_slice(file: str, root: Path) -> bool:
 def _footer(file: str) -> tuple[int, int] | None:
     """Rows and row groups of a file that is still there."""
     try:
-        status = Path(file).stat()
-        return _counts(file, status.st_mtime_ns, status.st_size)
+        found = read_footer(file)
     except (OSError, pa.ArrowInvalid):
         return None
-
-
-@lru_cache(maxsize=10_000)
-def _counts(file: str, changed: int, size: int) -> tuple[int, int]:
-    del changed, size  # another file in the same place is asked anew
-    footer = pq.read_metadata(file)
-    return footer.num_rows, footer.num_row_groups
+    return found.rows, found.row_groups

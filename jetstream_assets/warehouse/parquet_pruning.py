@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from sqlglot import exp
+
+from jetstream_assets.warehouse.parquet_footers import read_footer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-_REMEMBERED = 100_000  # files; a hash each
 # Clauses that make a query's rows depend on rows that the range leaves out.
 _WHOLE = ("group", "having", "qualify", "distinct", "limit", "offset", "windows", "joins", "with_")
 
@@ -122,16 +121,7 @@ def _day(name: str, column: str) -> date | None:
 
 def _are_alike(files: Iterable[Path]) -> bool:
     try:
-        states = ((str(file), file.stat()) for file in files)
-        kinds = {_columns(f, s.st_ino, s.st_mtime_ns, s.st_size) for f, s in states}
+        kinds = {read_footer(file).columns for file in files}
     except (OSError, pa.ArrowInvalid):
         return False  # DuckDB names the damaged file
     return len(kinds) == 1
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _columns(file: str, inode: int, changed: int, size: int) -> int:
-    """A hash of the names and types of a file's columns, as the file has them."""
-    del inode, changed, size  # a file that takes its place is another key
-    _, _, columns = str(pq.read_metadata(file).schema).partition("\n")
-    return hash(columns)

@@ -81,9 +81,8 @@ class Relations:
 
     def _relation(self, table: exp.Table) -> exp.Expr:
         folder, patterns = self._place(table)
-        escaped = glob.escape(str(folder))
         if is_slice(table):
-            paths = [f"{escaped}/{pattern}" for pattern in patterns]
+            paths = [f"{glob.escape(str(folder))}/{pattern}" for pattern in patterns]
             relation = self._slice_relation(table, folder, patterns, paths)
         else:
             relation = self._table_relation(table, folder)

@@ -17,15 +17,14 @@ import shutil
 import uuid
 from contextlib import contextmanager
 from datetime import date
-from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from jetstream_assets.warehouse.base import Provenance
 from jetstream_assets.warehouse.duckdb_session import SCRATCH_FOLDER, remove_left_overs
+from jetstream_assets.warehouse.parquet_footers import read_footer
 from jetstream_assets.warehouse.tables import ResultTable, Slice
 
 if TYPE_CHECKING:
@@ -39,7 +38,6 @@ _KEPT_OF_LONG_NAME = 100
 _CUT = "~"
 _FIELDS = ("fingerprint", "config_commit", "code_version", "details")
 _REQUIRED_FIELDS = 3
-_REMEMBERED = 100_000  # footers, of some hundred bytes each
 
 
 def encoded(name: str) -> str:
@@ -154,18 +152,10 @@ def _sync(path: Path) -> None:
 def stored_provenance(path: Path) -> Provenance | None:
     """What the file's footer says of its origin; None when it is absent, damaged or another's."""
     try:
-        state = path.stat()
-        return _footer_provenance(path, state.st_ino, state.st_mtime_ns, state.st_size)
+        entries = read_footer(path).entries
     except (OSError, pa.ArrowInvalid):
         return None
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _footer_provenance(path: Path, inode: int, changed: int, size: int) -> Provenance | None:
-    del inode, changed, size  # a file that takes its place is another key
-    metadata = pq.read_metadata(path).metadata or {}
-    values = [metadata.get(field.encode()) for field in _FIELDS]
-    known = [value.decode() for value in values if value is not None]
+    known = [entries[field] for field in _FIELDS if field in entries]
     return Provenance(*known) if len(known) >= _REQUIRED_FIELDS else None
 
 

@@ -14,19 +14,16 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from datetime import date
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from jetstream_assets.warehouse.base import SourceDay
+from jetstream_assets.warehouse.parquet_footers import read_footer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-
-_MANY = 100_000
 
 
 def days_of_files(
@@ -68,8 +65,7 @@ def _day_of(file: Path, root: Path) -> date | None:
 def _source_day(files: list[Path], root: Path) -> SourceDay:
     digest, rows = hashlib.sha256(), 0
     for file in files:
-        state = file.stat()
-        own = _rows(file, state.st_size, state.st_mtime_ns)
+        state, own = file.stat(), _rows(file)
         digest.update(
             f"{file.relative_to(root)}|{state.st_size}|{state.st_mtime_ns}|{own}\n".encode()
         )
@@ -77,10 +73,8 @@ def _source_day(files: list[Path], root: Path) -> SourceDay:
     return SourceDay(digest.hexdigest()[:16], rows)
 
 
-@lru_cache(maxsize=_MANY)
-def _rows(file: Path, size: int, changed: int) -> int:
-    del size, changed  # a changed file is another key
+def _rows(file: Path) -> int:
     try:
-        return int(pq.read_metadata(file).num_rows)
+        return read_footer(file).rows
     except (OSError, pa.ArrowInvalid):
         return 0
