@@ -18,7 +18,6 @@ from jetstream_assets.errors import QueryError, WarehouseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 # Asking again gives the same answer.
 REFUSALS: tuple[type[duckdb.Error], ...] = (
@@ -61,13 +60,13 @@ _KIND = re.compile(r"^[A-Z][A-Za-z ]+ Error: ")
 _SETTING_ADVICE = re.compile(r"\s*Use (TRY\(|\"?SET ).*", re.DOTALL)
 
 
-def _no_files() -> frozenset[Path]:
+def _no_files() -> frozenset[str]:
     return frozenset()
 
 
 @contextmanager
 def as_warehouse_errors(
-    sql: str, files: Callable[[], frozenset[Path]] = _no_files
+    sql: str, files: Callable[[], frozenset[str]] = _no_files
 ) -> Iterator[None]:
     """Turn DuckDB's exceptions into `QueryError` and `WarehouseError`.
 
@@ -94,7 +93,7 @@ def _damage(what: str, message: str) -> str:
     return f"{what} is damaged: {message}. Write it again or remove it."
 
 
-def _damaged(files: frozenset[Path]) -> str:
+def _damaged(files: frozenset[str]) -> str:
     """Which of the files cannot be read, by reading them one by one."""
     for file in sorted(files):
         try:

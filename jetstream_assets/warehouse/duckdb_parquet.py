@@ -27,6 +27,7 @@ from jetstream_assets.warehouse.duckdb_own_macros import NO_MACROS, OwnMacros
 from jetstream_assets.warehouse.duckdb_profile import readings
 from jetstream_assets.warehouse.duckdb_session import DuckDBSession
 from jetstream_assets.warehouse.parquet_expiring import make_expiring
+from jetstream_assets.warehouse.parquet_files import Days, state_of
 from jetstream_assets.warehouse.parquet_relations import Relations
 from jetstream_assets.warehouse.parquet_slices import (
     experiment_folder,
@@ -182,8 +183,9 @@ class DuckDBParquetWarehouse:
         self, relation: exp.Expr, day: exp.Expr, first: date, last: date
     ) -> dict[date, SourceDay]:
         """What is there of a source on each day: told by its files, else counted."""
-        files = self._files(exp.select("*").from_(relation.copy()))
-        told = days_of_files(files, self.root, first, last) if files else None
+        days = Days(first, last)
+        files = self._files(exp.select("*").from_(relation.copy()), days)
+        told = days_of_files(files, str(self.root), days) if files else None
         if told is not None:
             return told
         is_asked = exp.Between(this=day.copy(), low=_date(first), high=_date(last))
@@ -227,7 +229,7 @@ class DuckDBParquetWarehouse:
             relation = cursor.sql(sql)
             types = zip(relation.columns, relation.types, strict=True)
             columns = {name: _bigquery_type(_stored_type(kind)) for name, kind in types}
-        size = sum(file.stat().st_size for file in self._files(tree))
+        size = sum(state_of(file).st_size for file in self._files(tree))
         return Estimate(size, sql, columns)
 
     def sql(self, tree: exp.Expr) -> str:
@@ -242,8 +244,10 @@ class DuckDBParquetWarehouse:
         bound = Relations(self.root).bound(self._translated(tree))
         return bound.sql(dialect="duckdb", pretty=True, copy=False)
 
-    def _files(self, tree: exp.Expr | None) -> frozenset[Path]:
-        return frozenset() if tree is None else Relations(self.root).files(self._translated(tree))
+    def _files(self, tree: exp.Expr | None, days: Days | None = None) -> frozenset[str]:
+        if tree is None:
+            return frozenset()
+        return Relations(self.root).files(self._translated(tree), days)
 
     def _translated(self, tree: exp.Expr) -> exp.Expr:
         return to_duckdb(tree, self.macros.names)
@@ -260,7 +264,7 @@ class DuckDBParquetWarehouse:
         found = readings(cursor.get_profiling_information(), self.root)
         size = found.bytes_read
         if size is None:
-            size = sum(file.stat().st_size for file in self._files(tree))
+            size = sum(state_of(file).st_size for file in self._files(tree))
         return {
             "bytes_read": size,
             "rows_scanned": found.rows_scanned,

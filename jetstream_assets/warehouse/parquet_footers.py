@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
+
+from jetstream_assets.warehouse.parquet_files import state_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _REMEMBERED = 100_000  # files; about a thousand bytes each
 _SCHEMAS = ("ARROW:schema", "pandas")  # what writers say of types again, at length
@@ -40,7 +45,7 @@ def read_footer(file: Path | str) -> Footer:
         OSError: The file is not there or cannot be read.
         pyarrow.ArrowInvalid: It is damaged, or no Parquet file.
     """
-    state = Path(file).stat()
+    state = state_of(file)
     return _read(str(file), state.st_ino, state.st_mtime_ns, state.st_size)
 
 

@@ -7,6 +7,7 @@ but has opened every file by then, once to bind the statement and once to run it
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -14,11 +15,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from sqlglot import exp
 
+from jetstream_assets.warehouse.parquet_files import day_of_name
 from jetstream_assets.warehouse.parquet_footers import read_footer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
 # Clauses that make a query's rows depend on rows that the range leaves out.
 _WHOLE = ("group", "having", "qualify", "distinct", "limit", "offset", "windows", "joins", "with_")
@@ -49,15 +50,15 @@ def asked_range(table: exp.Table) -> DayRange | None:
         relation = outer
 
 
-def needed_folders(folder: Path, files: Sequence[Path], asked: DayRange) -> tuple[str, ...]:
+def needed_folders(folder: str, files: Sequence[str], asked: DayRange) -> tuple[str, ...]:
     """The names of the folders ``<column>=<date>`` of the range; empty where all have to be read.
 
     That is so where the column is no folder's key, where the files differ in their columns or
     types, which DuckDB unites over all of them, and where the range has most of the folders.
     """
     days: dict[str, date] = {}
-    below = len(folder.parts)
-    for name in {file.parts[below] for file in files}:
+    below = len(folder) + len(os.sep)
+    for name in {file[below:].partition(os.sep)[0] for file in files}:
         day = _day(name, asked.column)
         if day is None:
             return ()
@@ -112,14 +113,11 @@ def _passed_on(relation: exp.Expr) -> exp.Expr | None:
 
 
 def _day(name: str, column: str) -> date | None:
-    key, _, value = name.partition("=")
-    try:
-        return date.fromisoformat(value) if key.lower() == column.lower() else None
-    except ValueError:
-        return None
+    key = name.partition("=")[0]
+    return day_of_name(name) if key.lower() == column.lower() else None
 
 
-def _are_alike(files: Iterable[Path]) -> bool:
+def _are_alike(files: Iterable[str]) -> bool:
     try:
         kinds = {read_footer(file).columns for file in files}
     except (OSError, pa.ArrowInvalid):

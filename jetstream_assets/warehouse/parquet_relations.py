@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import difflib
 import glob
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +27,7 @@ from jetstream_assets.warehouse.named_tables import (
     named_tables,
     slices_named,
 )
+from jetstream_assets.warehouse.parquet_files import Days, files_below
 from jetstream_assets.warehouse.parquet_pruning import asked_range, needed_folders
 from jetstream_assets.warehouse.parquet_slices import encoded, experiment_folder
 
@@ -56,15 +56,20 @@ class Relations:
             table.replace(self._relation(table))
         return tree
 
-    def files(self, tree: exp.Expr) -> frozenset[Path]:
-        """The files of all tables that the tree names, whole, whatever columns it needs."""
-        found: set[Path] = set()
+    def files(self, tree: exp.Expr, days: Days | None = None) -> frozenset[str]:
+        """The files of all tables that the tree names, whole, whatever columns it needs.
+
+        Args:
+            tree: The statement.
+            days: Leave out folders of other days, but for slices.
+        """
+        found: set[str] = set()
         for table in named_tables(tree):
             folder, patterns = self._place(table)
             if is_slice(table):
-                found.update(file for pattern in patterns for file in folder.glob(pattern))
+                found.update(str(file) for pattern in patterns for file in folder.glob(pattern))
             else:
-                found.update(_files_below(folder))
+                found.update(files_below(str(folder), days))
         return frozenset(found)
 
     def _place(self, table: exp.Table) -> tuple[Path, tuple[str, ...]]:
@@ -117,7 +122,7 @@ class Relations:
         if clashing:
             return _without_clashes(path, [key for key in keys if key not in clashing])
         asked = asked_range(table) if keys else None
-        needed = needed_folders(folder, files, asked) if asked else ()
+        needed = needed_folders(str(folder), files, asked) if asked else ()
         paths = [f"{glob.escape(str(folder / name))}/**/{_FILES}" for name in needed] or [path]
         return _read(*paths, hive_partitioning=exp.true())
 
@@ -158,25 +163,17 @@ def _path_argument(paths: tuple[str, ...]) -> exp.Expr:
     return literals[0] if len(literals) == 1 else exp.Array(expressions=literals)
 
 
-def _data_files(folder: Path, *, is_one_part: bool) -> Iterator[Path]:
+def _data_files(folder: Path, *, is_one_part: bool) -> Iterator[str]:
     if not is_one_part or any(folder.glob(_FILES)) or any(folder.glob("*=*")):
-        yield from _files_below(folder)
+        yield from files_below(str(folder))
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    """What ``**/[!.]*.parquet`` matches, in a third of the time."""
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            if name.endswith(".parquet") and not name.startswith("."):
-                yield Path(parent, name)
-
-
-def _partition_keys(folder: Path, file: Path) -> list[str]:
-    parts = file.relative_to(folder).parts[:-1]
+def _partition_keys(folder: Path, file: str) -> list[str]:
+    parts = Path(file).relative_to(folder).parts[:-1]
     return [part.partition("=")[0] for part in parts if "=" in part]
 
 
-def _columns(file: Path) -> set[str]:
+def _columns(file: str) -> set[str]:
     try:
         return {name.lower() for name in pq.read_schema(file).names}
     except (OSError, pa.ArrowInvalid):

@@ -12,33 +12,34 @@ number is not seen.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import defaultdict
-from datetime import date
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from jetstream_assets.warehouse.base import SourceDay
+from jetstream_assets.warehouse.parquet_files import day_of_folders, state_of
 from jetstream_assets.warehouse.parquet_footers import read_footer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
+    from datetime import date
+
+    from jetstream_assets.warehouse.parquet_files import Days
 
 
-def days_of_files(
-    files: Iterable[Path], root: Path, first: date, last: date
-) -> dict[date, SourceDay] | None:
-    """What the files hold of each day from first to last, inclusive; None where they do not tell.
+def days_of_files(files: Iterable[str], root: str, days: Days) -> dict[date, SourceDay] | None:
+    """What the files hold of each of the days; None where they do not tell.
 
     A file that cannot be read counts with 0 rows; the scan that reads it will name it.
     """
-    by_day: dict[date, list[Path]] = defaultdict(list)
+    by_day: dict[date, list[str]] = defaultdict(list)
     for file in sorted(files):
         day = _day_of(file, root)
         if day is None:
             return None
-        if first <= day <= last:
+        if days.first <= day <= days.last:
             by_day[day].append(file)
     return {day: _source_day(of_day, root) for day, of_day in by_day.items()}
 
@@ -52,28 +53,21 @@ def counted(rows: pa.Table) -> dict[date, SourceDay]:
     }
 
 
-def _day_of(file: Path, root: Path) -> date | None:
-    for part in file.parts[len(root.parts) : -1]:
-        _, _, value = part.partition("=")
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            continue
-    return None
+def _day_of(file: str, root: str) -> date | None:
+    return day_of_folders(file[len(root) :].rpartition(os.sep)[0])
 
 
-def _source_day(files: list[Path], root: Path) -> SourceDay:
+def _source_day(files: list[str], root: str) -> SourceDay:
     digest, rows = hashlib.sha256(), 0
     for file in files:
-        state, own = file.stat(), _rows(file)
-        digest.update(
-            f"{file.relative_to(root)}|{state.st_size}|{state.st_mtime_ns}|{own}\n".encode()
-        )
+        state, own = state_of(file), _rows(file)
+        name = file[len(root) + len(os.sep) :]
+        digest.update(f"{name}|{state.st_size}|{state.st_mtime_ns}|{own}\n".encode())
         rows += own
     return SourceDay(digest.hexdigest()[:16], rows)
 
 
-def _rows(file: Path) -> int:
+def _rows(file: str) -> int:
     try:
         return read_footer(file).rows
     except (OSError, pa.ArrowInvalid):
