@@ -52,7 +52,7 @@ def mapped_job() -> JobDefinition:
     return mapped
 
 
-def _succeeded_steps(home: Path) -> set[str]:
+def _succeeded_steps(home: Path) -> set[str | None]:
     """The steps of the job that succeed, of a run that succeeds."""
     cluster = {
         "n_workers": 1,
