@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jetstream_assets_tests.order import begun_in_order
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jetstream_assets_tests.bigquery.server import BigQueryServer
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests that wait run beside those that compute."""
+    items[:] = begun_in_order(items)
 
 
 def pytest_collection_finish() -> None:

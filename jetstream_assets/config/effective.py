@@ -86,6 +86,8 @@ def effective_experiment(record: ExperimentRecord, settings: Settings) -> Experi
         is_rollout=record.is_rollout,
         outcomes=tuple(dict.fromkeys(outcomes)),
         segments=tuple(dict.fromkeys(segments)),
+        name=record.name,
+        description=record.description,
     )
 
 

@@ -104,6 +104,8 @@ def record_document(record: ExperimentRecord) -> dict[str, object]:
         "outcomes": [{"slug": slug} for slug in record.outcomes],
         "segments": [{"slug": slug} for slug in record.segments],
         "isRollout": record.is_rollout,
+        "userFacingName": record.name,
+        "userFacingDescription": record.description,
     }
 
 
@@ -208,6 +210,11 @@ def _as_list(value: object) -> object:
     return [] if value is None else value
 
 
+def _told(text: str | None) -> str | None:
+    """Text without space around it; None where nothing is left."""
+    return (text or "").strip() or None
+
+
 def _distinct(branches: list[_Branch]) -> list[_Branch]:
     slugs = [branch.slug for branch in branches]
     if len(set(slugs)) < len(slugs):
@@ -250,6 +257,8 @@ class _Record(_Written):
     outcomes: Annotated[list[_Named], BeforeValidator(_as_list)] = Field(default_factory=list)
     segments: Annotated[list[_Named], BeforeValidator(_as_list)] = Field(default_factory=list)
     is_rollout: bool = Field(alias="isRollout", default=False)
+    name: str | None = Field(alias="userFacingName", default=None)
+    description: str | None = Field(alias="userFacingDescription", default=None)
 
     def as_record(self) -> ExperimentRecord:
         return ExperimentRecord(
@@ -266,4 +275,6 @@ class _Record(_Written):
             outcomes=tuple(dict.fromkeys(outcome.slug for outcome in self.outcomes)),
             segments=tuple(dict.fromkeys(segment.slug for segment in self.segments)),
             is_rollout=self.is_rollout,
+            name=_told(self.name),
+            description=_told(self.description),
         )

@@ -50,6 +50,8 @@ class Experiment:
         is_rollout: Rollouts have no control and are never analysed.
         outcomes: Slugs of outcomes, Experimenter's first.
         segments: Names of segments, the configuration's first.
+        name: What people call it; any text, untrusted, and of no effect on any number.
+        description: What it is about; as the name.
     """
 
     slug: str
@@ -66,6 +68,8 @@ class Experiment:
     is_rollout: bool = False
     outcomes: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
+    name: str | None = None
+    description: str | None = None
 
     @property
     def normalized_slug(self) -> str:

@@ -30,6 +30,8 @@ class ExperimentRecord:
         outcomes: Slugs of outcomes, without repeats.
         segments: Names of segments, without repeats.
         is_rollout: Whether it is a rollout, which has no control.
+        name: What people call it; any text, untrusted.
+        description: What it is about, in a sentence or two; untrusted as well.
     """
 
     slug: str
@@ -45,6 +47,8 @@ class ExperimentRecord:
     outcomes: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
     is_rollout: bool = False
+    name: str | None = None
+    description: str | None = None
 
     @property
     def enrollment_period(self) -> int:

@@ -98,6 +98,8 @@ def overview(known: Known) -> Overview:
         slug=plan.slug,
         normalized_slug=normalized(plan.slug),
         note=known.note,
+        name=experiment.name if experiment else None,
+        description=experiment.description if experiment else None,
         app=experiment.app_name if experiment else None,
         status=_status(experiment, known.as_of) if experiment else None,
         start_date=experiment.start_date if experiment else None,

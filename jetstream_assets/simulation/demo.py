@@ -69,6 +69,23 @@ _ROLLOUT = SimulatedExperiment(
     units=1_000,
 )
 
+# What people call the experiments, and what they are about.
+_TOLD = {
+    _HEALTHY.slug: (
+        "A compact toolbar",
+        "Does a toolbar that takes less space, with or without a tour, make people search more?",
+    ),
+    _TROUBLED.slug: (
+        "An invitation to the reader",
+        "Do people use the browser more when long articles offer to open in the reader?",
+    ),
+    _ENROLLING.slug: (
+        "Previews of tabs",
+        "Does a picture of each tab help people to find the one that they look for?",
+    ),
+    _ROLLOUT.slug: ("Quieter updates", "Updates that wait for the next start, for everybody."),
+}
+
 # The last day of telemetry, and of the experiments that have an end.
 DEMO_LAST_DATE = date(2026, 4, 6)
 
@@ -112,11 +129,16 @@ def write_demo(root: Path, *, on_progress: Progress | None = None) -> Demo:
 def demo_records() -> list[dict[str, object]]:
     """The demo's experiments as Experimenter would list them."""
     return [
-        experimenter_record(_HEALTHY, outcomes=("search_ads",)),
-        experimenter_record(_TROUBLED),
-        experimenter_record(_ENROLLING, is_enrolling=True),
-        experimenter_record(_ROLLOUT, is_rollout=True),
+        experimenter_record(_HEALTHY, outcomes=("search_ads",)) | _told(_HEALTHY),
+        experimenter_record(_TROUBLED) | _told(_TROUBLED),
+        experimenter_record(_ENROLLING, is_enrolling=True) | _told(_ENROLLING),
+        experimenter_record(_ROLLOUT, is_rollout=True) | _told(_ROLLOUT),
     ]
+
+
+def _told(experiment: SimulatedExperiment) -> dict[str, object]:
+    name, description = _TOLD[experiment.slug]
+    return {"userFacingName": name, "userFacingDescription": description}
 
 
 def experimenter_record(

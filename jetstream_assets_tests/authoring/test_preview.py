@@ -254,7 +254,10 @@ def test_a_record_is_written_as_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "records.json"
     path.write_text(json.dumps([experimenter_record(EXPERIMENT)]))
     (record,) = read_experiments(str(path)).records
-    for one in (record, replace(record, start_date=None, randomization_unit=None, segments=("a",))):
+    for one in (
+        record,
+        replace(record, start_date=None, randomization_unit=None, segments=("a",), name="A"),
+    ):
         path.write_text(json.dumps([record_document(one)]))
         assert read_experiments(str(path)).records == (one,)
 

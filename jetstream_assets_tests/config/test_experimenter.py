@@ -39,6 +39,8 @@ WRITTEN: dict[str, Any] = {
     "segments": [{"slug": "night"}],
     "isEnrollmentPaused": True,
     "isRollout": False,
+    "userFacingName": "An experiment of mine",
+    "userFacingDescription": "Whether <b>bold</b> is better. ",
     "schemaVersion": "1.12.0",
 }
 RECORD = ExperimentRecord(
@@ -54,6 +56,8 @@ RECORD = ExperimentRecord(
     app_id="org.mozilla.fenix",
     outcomes=("one", "two"),
     segments=("night",),
+    name="An experiment of mine",
+    description="Whether <b>bold</b> is better.",
 )
 LEAST = {
     "slug": "small",
@@ -100,6 +104,7 @@ def test_the_least_that_must_be_written(tmp_path: Path) -> None:
         ({"branches": "control"}, "branches: found 'control'."),
         ({"outcomes": ["one"]}, "outcomes.0: found 'one'."),
         ({"isRollout": "yes"}, "isRollout: found 'yes'."),
+        ({"userFacingName": 7}, "userFacingName: found 7."),
         ({"bucketConfig": 1}, "bucketConfig: found 1."),
     ],
 )

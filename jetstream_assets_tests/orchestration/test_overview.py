@@ -160,6 +160,21 @@ def test_while_units_enroll_results_are_provisional_and_nothing_is_decided(
     assert any("provisional" in fact for fact in told.facts)
 
 
+def test_what_people_call_an_experiment_is_the_title_of_its_page(laboratory: Laboratory) -> None:
+    told = {"userFacingName": "Shelves & <books>", "userFacingDescription": "Do more people read?"}
+    laboratory.record(experimenter_record(EXPERIMENT) | told)
+    laboratory.run(EXPERIMENT.start_date)
+    overview = _overview(laboratory)
+    assert (overview.name, overview.description) == tuple(told.values())
+    page = laboratory.documents.read(PAGE)
+    assert page is not None
+    assert b"<h1>Shelves &amp; &lt;books&gt;</h1>" in page
+    assert b"Do more people read?</p>" in page
+    index = laboratory.documents.read("pages/index.html")
+    assert index is not None
+    assert b"Shelves &amp; &lt;books&gt;" in index
+
+
 @pytest.mark.parametrize(
     ("record", "on", "words"),
     [
