@@ -2,7 +2,7 @@
 
 Belongs here: the protocol's methods over DuckDB. Does not: the dialect (`duckdb_dialect`), tables
 in statements (`parquet_relations`), files of slices (`parquet_slices`), settings
-(`duckdb_session`).
+(`duckdb_session`), types of columns (`duckdb_types`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, TypedDict
 
 import pyarrow as pa
 from sqlglot import exp
@@ -25,7 +25,9 @@ from jetstream_assets.warehouse.duckdb_dialect import to_duckdb
 from jetstream_assets.warehouse.duckdb_errors import BROKEN, as_warehouse_errors
 from jetstream_assets.warehouse.duckdb_own_macros import NO_MACROS, OwnMacros
 from jetstream_assets.warehouse.duckdb_profile import readings
+from jetstream_assets.warehouse.duckdb_rows import rows_of
 from jetstream_assets.warehouse.duckdb_session import DuckDBSession
+from jetstream_assets.warehouse.duckdb_types import bigquery_type, stored_type, with_stored_types
 from jetstream_assets.warehouse.parquet_expiring import make_expiring
 from jetstream_assets.warehouse.parquet_files import Days, state_of
 from jetstream_assets.warehouse.parquet_relations import Relations
@@ -50,18 +52,9 @@ if TYPE_CHECKING:
     from datetime import date
 
     import duckdb
-    from duckdb.sqltypes import DuckDBPyType
 
     from jetstream_assets.warehouse.tables import Slice
 
-# BigQuery has one integer and one float type, and so have slices: a file per date must not differ
-# in types because one date's numbers are small. An untyped NULL is an INT64, too.
-_INTEGERS = frozenset(
-    f"{sign}{size}"
-    for sign in ("", "U")
-    for size in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
-) - {"BIGINT"}
-_STORED_TYPES = dict.fromkeys((*_INTEGERS, '"NULL"'), "BIGINT") | {"FLOAT": "DOUBLE"}
 _ROW_GROUP = 122_880  # DuckDB's default, written down: it decides the bytes
 # Level 1 of metrics is as small as the default level, 3, and takes a quarter less time to write.
 _COMPRESSION = "COMPRESSION zstd, COMPRESSION_LEVEL 1"
@@ -111,11 +104,7 @@ class DuckDBParquetWarehouse:
         sql = self._statement(tree)
         with self._cursor(sql, tree) as cursor:
             cursor.execute(_PROFILED)
-            relation = cursor.sql(sql)
-            typed = _with_stored_types(relation, sql)
-            # Planning a long statement again takes as long as running it over few rows.
-            relation = relation if typed is sql else cursor.sql(typed)
-            rows = relation.to_arrow_table()
+            rows = rows_of(cursor, sql)
             cost = self._cost(cursor, tree)
         seconds = time.perf_counter() - started
         self._note("read", seconds, cost)
@@ -142,7 +131,7 @@ class DuckDBParquetWarehouse:
             if tree is None:
                 cursor.register(_CONTENT, content)
             cursor.execute(_PROFILED)
-            typed = _with_stored_types(cursor.sql(sql), sql)
+            typed = with_stored_types(cursor.sql(sql), sql)
             copy = _copy(typed, beside, self._marked(provenance))
             rows = cursor.execute(copy).fetchall()[0][0]
             cost = self._cost(cursor, tree)
@@ -167,7 +156,7 @@ class DuckDBParquetWarehouse:
             self._cursor(sql, content) as cursor,
         ):
             cursor.execute(_PROFILED)
-            typed = _with_stored_types(cursor.sql(sql), sql)
+            typed = with_stored_types(cursor.sql(sql), sql)
             rows = cursor.execute(_copy(typed, folder, provenance, _BY_DAY)).fetchall()[0][0]
             cost = self._cost(cursor, content)
             empty = folder / "empty.parquet"
@@ -228,7 +217,7 @@ class DuckDBParquetWarehouse:
         with self._cursor(sql, tree) as cursor:
             relation = cursor.sql(sql)
             types = zip(relation.columns, relation.types, strict=True)
-            columns = {name: _bigquery_type(_stored_type(kind)) for name, kind in types}
+            columns = {name: bigquery_type(stored_type(kind)) for name, kind in types}
         size = sum(state_of(file).st_size for file in self._files(tree))
         return Estimate(size, sql, columns)
 
@@ -287,39 +276,6 @@ class DuckDBParquetWarehouse:
             except BROKEN:
                 self._session.discard()
                 raise
-
-
-def _with_stored_types(relation: duckdb.DuckDBPyRelation, sql: str) -> str:
-    """The query of the relation with columns of other numeric types cast to INT64 and FLOAT64."""
-    casts = [
-        exp.alias_(
-            exp.cast(exp.column(name, quoted=True), wanted, dialect="duckdb"), name, quoted=True
-        )
-        for name, kind in zip(relation.columns, relation.types, strict=True)
-        if (wanted := _stored_type(kind)) != str(kind)
-    ]
-    if not casts:
-        return sql
-    replaced = ", ".join(cast.sql(dialect="duckdb") for cast in casts)
-    return f"SELECT * REPLACE ({replaced}) FROM (\n{sql}\n)"  # noqa: S608  rendered from trees
-
-
-def _stored_type(kind: DuckDBPyType) -> str:
-    """The type in which values of a type are stored, fields of structs included."""
-    if kind.id != "struct":
-        return _STORED_TYPES.get(str(kind), str(kind))
-    # Children of a struct are its fields' names and types, whatever the stubs say of other types.
-    children = cast("list[tuple[str, DuckDBPyType]]", kind.children)
-    fields = {name: (field, _stored_type(field)) for name, field in children}
-    if all(stored == str(field) for field, stored in fields.values()):
-        return str(kind)
-    named = ((exp.to_identifier(name, quoted=True).sql(), t) for name, (_, t) in fields.items())
-    return f"STRUCT({', '.join(f'{name} {stored}' for name, stored in named)})"
-
-
-def _bigquery_type(stored: str) -> str:
-    kind = "FLOAT64" if stored.startswith("DECIMAL") else stored
-    return exp.DataType.build(kind, dialect="duckdb").sql(dialect="bigquery")
 
 
 def _date(day: date) -> exp.Expr:
