@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from jetstream_assets.analysis.collected_rows import (
@@ -122,16 +122,19 @@ def _answers(
 
 
 def _sizes(warehouse: Warehouse, rows: UnitRows, needs: Sequence[Summed]) -> GroupSizes:
-    """Number and sizes of the groups; not asked for where only totals are wanted."""
+    """Number and sizes of the groups; not asked for where only totals are wanted.
+
+    Only the whole is counted: no segment has more units.
+    """
     if all(isinstance(need, Totals | Odd) for need in needs):
         return GroupSizes(0, 0, 0, 0)
-    branch, pooled = Counter[tuple[int, str, str]](), Counter[Scope]()
-    for row in warehouse.query(units_query(rows)).to_pylist():
-        scope = (row["segment"], row["analysis_basis"])
-        branch[(*scope, row["branch"])] = row["units"]
-        pooled[scope] += row["units"]
-    largest = [max(counts.values(), default=0) for counts in (branch, pooled)]
-    return GroupSizes(len(branch), largest[0], largest[1], branch.total())
+    branches: list[int] = []
+    pooled = Counter[str]()
+    for row in warehouse.query(units_query(replace(rows, segments=()))).to_pylist():
+        branches.append(row["units"])
+        pooled[row["analysis_basis"]] += row["units"]
+    groups, largest = len(branches) * (1 + len(rows.segments)), max(branches, default=0)
+    return GroupSizes(groups, largest, max(pooled.values(), default=0), sum(branches))
 
 
 def _middles(

@@ -77,13 +77,13 @@ class CappedColumn:
 
 @dataclass(frozen=True)
 class GroupSizes:
-    """How many groups there are, and the units of the largest.
+    """How many groups there are, and the units of the largest: at most so many.
 
     Args:
         groups: Number of `GROUP` that have units.
         branch: Units of the largest of them.
         pooled: Units of the largest with all branches together.
-        units: Units of all groups; a unit counts in each segment.
+        units: Units of all branches, whatever segments they are in.
     """
 
     groups: int

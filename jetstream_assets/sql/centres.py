@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from jetstream_assets.sql.unit_values import UnitRows, UnitValues
 
 # So many numbers of units (48 MB) may be kept between the two times that they are needed, with
-# their groups, which take as much as five numbers.
+# their branches and segments, which take as much as five numbers.
 _MOST_KEPT, _GROUP = 6_000_000, 5
 
 
@@ -62,7 +62,9 @@ def centres(
     scopes = sorted({c.cap.scope for c in distinct if c.cap}, reverse=True) or [CapScope.BRANCH]
     homes = {c: c.cap.scope if c.cap is not None else scopes[0] for c in distinct}
     is_kept = sizes.units * (len(values.values) + _GROUP) <= _MOST_KEPT
-    kept = replace(values, ctes=()) if is_kept else None
+    # One row of a unit is kept, which is put into its segments each time.
+    again = values.ctes[1:] if rows.segments else ()
+    kept = replace(values, ctes=again) if is_kept else None
     ctes: list[tuple[str, exp.Query]] = []
     for scope in scopes:
         own = {i: c for i, c in enumerate(distinct) if homes[c] is scope}

@@ -77,7 +77,54 @@ WITH units AS (
     ISINF(value_3) OR ISNAN(value_3) AS odd_3
   FROM scoped
 ), pooled_facts AS (
-  WITH present AS (
+  WITH scoped AS (
+    SELECT
+      s.segment,
+      units.analysis_basis,
+      units.branch,
+      value_0,
+      value_1,
+      value_2,
+      value_3
+    FROM units
+    CROSS JOIN (
+      SELECT
+        TO_INT64(0) AS segment
+      UNION ALL
+      SELECT
+        TO_INT64(1) AS segment
+      UNION ALL
+      SELECT
+        TO_INT64(2) AS segment
+    ) AS s
+    WHERE
+      s.segment = 0
+      OR (
+        s.segment = 1 AND segment_1
+      )
+      OR (
+        s.segment = 2 AND segment_2
+      )
+  ), unit_values AS (
+    SELECT
+      segment,
+      analysis_basis,
+      branch,
+      value_0,
+      CASE WHEN NOT (
+        ISINF(value_1) OR ISNAN(value_1)
+      ) THEN value_1 END AS value_1,
+      ISINF(value_1) OR ISNAN(value_1) AS odd_1,
+      CASE WHEN NOT (
+        ISINF(value_2) OR ISNAN(value_2)
+      ) THEN value_2 END AS value_2,
+      ISINF(value_2) OR ISNAN(value_2) AS odd_2,
+      CASE WHEN NOT (
+        ISINF(value_3) OR ISNAN(value_3)
+      ) THEN value_3 END AS value_3,
+      ISINF(value_3) OR ISNAN(value_3) AS odd_3
+    FROM scoped
+  ), present AS (
     SELECT
       segment,
       analysis_basis,
@@ -154,7 +201,54 @@ WITH units AS (
     mean_3 AS uncapped_3
   FROM thresholds
 ), branch_facts AS (
-  WITH present AS (
+  WITH scoped AS (
+    SELECT
+      s.segment,
+      units.analysis_basis,
+      units.branch,
+      value_0,
+      value_1,
+      value_2,
+      value_3
+    FROM units
+    CROSS JOIN (
+      SELECT
+        TO_INT64(0) AS segment
+      UNION ALL
+      SELECT
+        TO_INT64(1) AS segment
+      UNION ALL
+      SELECT
+        TO_INT64(2) AS segment
+    ) AS s
+    WHERE
+      s.segment = 0
+      OR (
+        s.segment = 1 AND segment_1
+      )
+      OR (
+        s.segment = 2 AND segment_2
+      )
+  ), unit_values AS (
+    SELECT
+      segment,
+      analysis_basis,
+      branch,
+      value_0,
+      CASE WHEN NOT (
+        ISINF(value_1) OR ISNAN(value_1)
+      ) THEN value_1 END AS value_1,
+      ISINF(value_1) OR ISNAN(value_1) AS odd_1,
+      CASE WHEN NOT (
+        ISINF(value_2) OR ISNAN(value_2)
+      ) THEN value_2 END AS value_2,
+      ISINF(value_2) OR ISNAN(value_2) AS odd_2,
+      CASE WHEN NOT (
+        ISINF(value_3) OR ISNAN(value_3)
+      ) THEN value_3 END AS value_3,
+      ISINF(value_3) OR ISNAN(value_3) AS odd_3
+    FROM scoped
+  ), present AS (
     SELECT
       segment,
       analysis_basis,

@@ -74,7 +74,69 @@ WITH units AS (
     IS_INF(value_0) OR IS_NAN(value_0) AS odd_0
   FROM treated_1
 ), branch_facts AS (
-  WITH present AS (
+  WITH scoped AS (
+    SELECT
+      s.segment,
+      units.analysis_basis,
+      units.branch,
+      value_0
+    FROM units
+    CROSS JOIN (
+      SELECT
+        CAST(0 AS INT64) AS segment
+      UNION ALL
+      SELECT
+        CAST(1 AS INT64) AS segment
+      UNION ALL
+      SELECT
+        CAST(2 AS INT64) AS segment
+    ) AS s
+    WHERE
+      s.segment = 0
+      OR (
+        s.segment = 1 AND segment_1
+      )
+      OR (
+        s.segment = 2 AND segment_2
+      )
+  ), treated_0 AS (
+    SELECT
+      segment,
+      analysis_basis,
+      branch,
+      CASE
+        WHEN value_0 < PERCENTILE_CONT(CASE WHEN NOT (
+          IS_INF(value_0) OR IS_NAN(value_0)
+        ) THEN value_0 END, 0.95) OVER (PARTITION BY segment, analysis_basis)
+        THEN value_0
+      END AS value_0
+    FROM scoped
+  ), treated_1 AS (
+    SELECT
+      segment,
+      analysis_basis,
+      branch,
+      CASE
+        WHEN value_0 > CAST(0.0000000000000000e+00 AS FLOAT64)
+        THEN LN(value_0) / CAST(2.3025850929940459e+00 AS FLOAT64)
+        WHEN value_0 = CAST(0.0000000000000000e+00 AS FLOAT64)
+        THEN CAST('-inf' AS FLOAT64)
+        WHEN value_0 < CAST(0.0000000000000000e+00 AS FLOAT64)
+        THEN CAST('nan' AS FLOAT64)
+        ELSE value_0
+      END AS value_0
+    FROM treated_0
+  ), unit_values AS (
+    SELECT
+      segment,
+      analysis_basis,
+      branch,
+      CASE WHEN NOT (
+        IS_INF(value_0) OR IS_NAN(value_0)
+      ) THEN value_0 END AS value_0,
+      IS_INF(value_0) OR IS_NAN(value_0) AS odd_0
+    FROM treated_1
+  ), present AS (
     SELECT
       segment,
       analysis_basis,

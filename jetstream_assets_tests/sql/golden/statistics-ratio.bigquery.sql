@@ -50,7 +50,44 @@ WITH units AS (
     IS_INF(value_1) OR IS_NAN(value_1) AS odd_1
   FROM scoped
 ), branch_facts AS (
-  WITH present AS (
+  WITH scoped AS (
+    SELECT
+      s.segment,
+      units.analysis_basis,
+      units.branch,
+      value_0,
+      value_1
+    FROM units
+    CROSS JOIN (
+      SELECT
+        CAST(0 AS INT64) AS segment
+      UNION ALL
+      SELECT
+        CAST(1 AS INT64) AS segment
+      UNION ALL
+      SELECT
+        CAST(2 AS INT64) AS segment
+    ) AS s
+    WHERE
+      s.segment = 0
+      OR (
+        s.segment = 1 AND segment_1
+      )
+      OR (
+        s.segment = 2 AND segment_2
+      )
+  ), unit_values AS (
+    SELECT
+      segment,
+      analysis_basis,
+      branch,
+      value_0,
+      CASE WHEN NOT (
+        IS_INF(value_1) OR IS_NAN(value_1)
+      ) THEN value_1 END AS value_1,
+      IS_INF(value_1) OR IS_NAN(value_1) AS odd_1
+    FROM scoped
+  ), present AS (
     SELECT
       segment,
       analysis_basis,

@@ -50,7 +50,44 @@ WITH units AS (
     ISINF(value_1) OR ISNAN(value_1) AS odd_1
   FROM scoped
 ), branch_facts AS (
-  WITH present AS (
+  WITH scoped AS (
+    SELECT
+      s.segment,
+      units.analysis_basis,
+      units.branch,
+      value_0,
+      value_1
+    FROM units
+    CROSS JOIN (
+      SELECT
+        TO_INT64(0) AS segment
+      UNION ALL
+      SELECT
+        TO_INT64(1) AS segment
+      UNION ALL
+      SELECT
+        TO_INT64(2) AS segment
+    ) AS s
+    WHERE
+      s.segment = 0
+      OR (
+        s.segment = 1 AND segment_1
+      )
+      OR (
+        s.segment = 2 AND segment_2
+      )
+  ), unit_values AS (
+    SELECT
+      segment,
+      analysis_basis,
+      branch,
+      value_0,
+      CASE WHEN NOT (
+        ISINF(value_1) OR ISNAN(value_1)
+      ) THEN value_1 END AS value_1,
+      ISINF(value_1) OR ISNAN(value_1) AS odd_1
+    FROM scoped
+  ), present AS (
     SELECT
       segment,
       analysis_basis,
