@@ -1,7 +1,7 @@
 """Rows of the collecting queries become the numbers that statistics take.
 
 Belongs here: the arithmetic from sums to moments, and cutting rows into branches. Does not: asking
-for them (`collection`), the queries (`sql`).
+for them (`collection`), distributions (`collected_distributions`), the queries (`sql`).
 """
 
 from __future__ import annotations
@@ -30,13 +30,11 @@ from jetstream_assets.statistics.collected import (
     BranchRatioCoMoments,
     BranchTotals,
 )
-from jetstream_assets.statistics.distribution import Distribution
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from numpy.typing import NDArray
 
-    from jetstream_assets.experiments.needs import Histogram, Need
+    from jetstream_assets.experiments.needs import Need
     from jetstream_assets.sql.capping import Summed
 
 # Segment (0 is the whole, others by their position from 1) and analysis basis.
@@ -165,36 +163,6 @@ _BRANCH = {
     JointMoments: _joint_moments,
     RatioCoMoments: _ratio_co_moments,
 }
-
-
-def of_histograms(table: pa.Table, needs: Sequence[Histogram]) -> dict[Need, dict[Scope, Branches]]:
-    """Cut the rows, in the order of group and value, where the group changes."""
-    keys = ("need", "segment", "analysis_basis", "branch")
-    codes = [table[key].combine_chunks().dictionary_encode().indices.to_numpy() for key in keys]
-    order = np.lexsort([table["value"].to_numpy(), *codes])
-    values, units, upto = (table[key].to_numpy()[order] for key in ("value", "units", "upto"))
-    starts = _starts([code[order] for code in codes])
-    groups = zip(*(table[key].take(order[starts]).to_pylist() for key in keys), strict=True)
-    found: dict[str, dict[Scope, Branches]] = defaultdict(lambda: defaultdict(dict))
-    ends = [*starts[1:], len(table)] if starts.size else []
-    for (need, segment, basis, branch), start, end in zip(groups, starts, ends, strict=True):
-        found[need][segment, basis][branch] = Distribution(
-            values[start:end].astype(np.float64),
-            units[start:end].astype(np.int64),
-            upto[start:end].astype(np.int64),
-        )
-    columns = {value: f"value_{i}" for i, value in enumerate(dict.fromkeys(n.value for n in needs))}
-    return {need: dict(found[columns[need.value]]) for need in needs}
-
-
-def _starts(keys: Sequence[NDArray[np.int32]]) -> NDArray[np.int64]:
-    """The rows at which any key differs from that of the row before."""
-    changes = np.zeros(keys[0].size, dtype=bool)
-    changes[:1] = True
-    for key in keys:
-        changes[1:] |= key[1:] != key[:-1]
-    found: NDArray[np.int64] = np.flatnonzero(changes)
-    return found
 
 
 def of_pairs(table: pa.Table) -> dict[Scope, Branches]:

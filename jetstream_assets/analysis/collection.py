@@ -12,13 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from jetstream_assets.analysis.collected_rows import (
-    Branches,
-    Scope,
-    of_histograms,
-    of_pairs,
-    of_sums,
-)
+from jetstream_assets.analysis.collected_distributions import of_counts, of_histograms
+from jetstream_assets.analysis.collected_rows import Branches, Scope, of_pairs, of_sums
 from jetstream_assets.errors import QueryError
 from jetstream_assets.experiments.metrics import Summary
 from jetstream_assets.experiments.needs import (
@@ -33,7 +28,12 @@ from jetstream_assets.experiments.needs import (
     Totals,
 )
 from jetstream_assets.sql.capping import GroupSizes
-from jetstream_assets.sql.distributions import distinct_query, histograms_query, middles_query
+from jetstream_assets.sql.distributions import (
+    counts_query,
+    distinct_query,
+    histograms_query,
+    middles_query,
+)
 from jetstream_assets.sql.pairs import pairs_query
 from jetstream_assets.sql.sufficient_statistics import summed_query, units_query
 from jetstream_assets.statistics.collected import Collected
@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 
 # Up to so many distinct values each is counted; more fall into bins.
 MOST_COUNTED = 50_000
+# Up to so many distinct values of all metrics together are taken over from the warehouse, for each
+# group of units, and are ranked here: 16 bytes each.
+MOST_LISTED = 50_000
 
 
 @dataclass(frozen=True)
@@ -111,10 +114,10 @@ def _answers(
     few = [
         n for n in histograms if n.up_to_units is not None and _has_few(n, n.up_to_units, answers)
     ]
-    for asked, middles in ((whole, _middles(warehouse, rows, whole)), (few, {})):
-        if asked:
-            query = histograms_query(rows, asked, middles)
-            answers |= of_histograms(warehouse.query(query), asked)
+    if whole:
+        answers |= _distributions(warehouse, rows, whole)
+    if few:
+        answers |= of_histograms(warehouse.query(histograms_query(rows, few)), few)
     for need in needs:
         if isinstance(need, Pairs) and _has_few(need, need.up_to_units, answers):
             answers[need] = of_pairs(warehouse.query(pairs_query(rows, need)))
@@ -137,19 +140,26 @@ def _sizes(warehouse: Warehouse, rows: UnitRows, needs: Sequence[Summed]) -> Gro
     return GroupSizes(groups, largest, max(pooled.values(), default=0), sum(branches))
 
 
-def _middles(
+def _distributions(
     warehouse: Warehouse, rows: UnitRows, needs: Sequence[Histogram]
-) -> dict[Value, float]:
-    """The values with too many distinct ones to count each, and a middle of each."""
+) -> dict[Need, dict[Scope, Branches]]:
+    """The distributions of all units, whose values are ranked by the warehouse if they are many."""
     values = list(dict.fromkeys(need.value for need in needs))
+    (found,) = warehouse.query(distinct_query(rows, values)).to_pylist()
+    counts = {value: found[f"distinct_{i}"] for i, value in enumerate(values)}
+    if sum(counts.values()) <= MOST_LISTED:
+        return of_counts(warehouse.query(counts_query(rows, needs)), needs)
+    many = [value for value, count in counts.items() if count > MOST_COUNTED]
+    middles = _middles(warehouse, rows, many)
+    return of_histograms(warehouse.query(histograms_query(rows, needs, middles)), needs)
+
+
+def _middles(warehouse: Warehouse, rows: UnitRows, values: Sequence[Value]) -> dict[Value, float]:
+    """A middle of each value."""
     if not values:
         return {}
-    (counts,) = warehouse.query(distinct_query(rows, values)).to_pylist()
-    many = [v for i, v in enumerate(values) if counts[f"distinct_{i}"] > MOST_COUNTED]
-    if not many:
-        return {}
-    (found,) = warehouse.query(middles_query(rows, many)).to_pylist()
-    return {value: found[f"middle_{i}"] for i, value in enumerate(many)}
+    (found,) = warehouse.query(middles_query(rows, values)).to_pylist()
+    return {value: found[f"middle_{i}"] for i, value in enumerate(values)}
 
 
 def _has_few(need: Need, limit: int, answers: Mapping[Need, Mapping[Scope, Branches]]) -> bool:

@@ -1,11 +1,11 @@
 """The distribution of a metric has a bounded size, however many units there are.
 
-Belongs here: the query for histograms. Does not: moments (`sufficient_statistics`), how order
-statistics are read from what was collected (`statistics.distribution`).
+Belongs here: the queries for histograms. Does not: ranks, and which values are kept (`ranks`),
+moments (`sufficient_statistics`), how order statistics are read from what was collected
+(`statistics.distribution`).
 
-A distribution of at most `MOST_DISTINCT` values is collected whole. Of a longer one only those
-values are kept at which the share of units passes a multiple of 1/`MOST_DISTINCT`; the number of
-units up to each kept value is exact, so that between them a rank is known to within that share.
+Where all distinct values are few, they are counted and nothing else (`counts_query`): who reads
+them ranks them sooner, and keeps the same ones.
 
 Counting each of many million values takes much memory. Where there are too many, values fall into
 bins first, whose width is a fixed share of their distance from a middle value, 0 into one of its
@@ -24,14 +24,19 @@ from jetstream_assets.experiments.needs import Value
 from jetstream_assets.sql.fragments import int64, text_literal
 from jetstream_assets.sql.memberships import belongs, is_worth_it, segment_numbers
 from jetstream_assets.sql.numbers import float64
-from jetstream_assets.sql.unit_values import GROUP, UnitRows, group_columns, unit_values
+from jetstream_assets.sql.ranks import is_kept, ranked
+from jetstream_assets.sql.unit_values import (
+    UnitRows,
+    UnitValues,
+    group_columns,
+    unit_values,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jetstream_assets.experiments.needs import Histogram
 
-MOST_DISTINCT = 2048
 # Bins per factor e of the distance from the middle. Of a smooth distribution a bin then holds less
 # than 1/2048 of the units: at most .3 of them lie within a factor e.
 _BINS = 1024
@@ -90,35 +95,62 @@ def histograms_query(
     Raises:
         QueryError: A pre-treatment is not known or has wrong arguments.
     """
-    distinct = list(dict.fromkeys(need.value for need in needs))
-    by_membership = is_worth_it(len(rows.segments), distinct, rows.window_length)
-    values = unit_values(rows, distinct, by_membership=by_membership)
-    keys = [*group_columns(), exp.column("need")]
-    centres = {
-        values.column(v).name: middle for v, middle in (middles or {}).items() if v in distinct
-    }
-    runs = _parts_and_runs if by_membership else _runs
-    binned = exp.select(
-        *keys, exp.column("value"), _bin(centres).as_("bin", copy=False), copy=False
-    )
-    binned = binned.from_(_long([values.column(value) for value in distinct]), copy=False)
-    final = exp.select(*keys, *map(exp.column, ("value", "units", "upto", "total")), copy=False)
+    values, ctes = _values_and_runs(rows, needs, middles or {})
+    final = exp.select(*_keys(), *map(exp.column, ("value", "units", "upto", "total")), copy=False)
     limit = _limit(needs)
     if limit is not None:
         final = final.where(exp.column("total") <= limit, copy=False)
-    return values.query(
-        final.from_("ranked", copy=False).where(_is_kept(), copy=False),
-        ("binned", binned),
-        *runs(rows, is_binned=bool(centres)),
-        ("ranked", _ranked()),
+    final = final.from_("ranked", copy=False).where(is_kept(), copy=False)
+    return values.query(final, *ctes, ("ranked", ranked()))
+
+
+def counts_query(rows: UnitRows, needs: Sequence[Histogram]) -> exp.Select:
+    """All distinct values of all needs: rows of `GROUP`, need and counts.
+
+    ``counts`` is an array of (value, units), in any order; ``need`` is as in `histograms_query`,
+    whose ranks take a warehouse longer to compute than the counts. All values fit in memory only
+    where they are few.
+
+    Raises:
+        QueryError: A pre-treatment is not known or has wrong arguments.
+    """
+    values, ctes = _values_and_runs(rows, needs, {})
+    fields = {"value": exp.column("highest"), "units": exp.column("in_bin")}
+    pair = exp.Struct(
+        expressions=[
+            exp.PropertyEQ(this=exp.to_identifier(field), expression=column)
+            for field, column in fields.items()
+        ]
     )
+    counts = exp.ArrayAgg(this=pair).as_("counts", copy=False)
+    listed = exp.select(*_keys(), counts, copy=False).from_("runs", copy=False)
+    return values.query(listed.group_by(*_keys(), copy=False), *ctes)
+
+
+def _keys() -> list[exp.Column]:
+    return [*group_columns(), exp.column("need")]
+
+
+def _values_and_runs(
+    rows: UnitRows, needs: Sequence[Histogram], middles: Middles
+) -> tuple[UnitValues, list[tuple[str, exp.Query]]]:
+    """The values of the units, and the common table expressions after them up to ``runs``."""
+    distinct = list(dict.fromkeys(need.value for need in needs))
+    by_membership = is_worth_it(len(rows.segments), distinct, rows.window_length)
+    values = unit_values(rows, distinct, by_membership=by_membership)
+    centres = {values.column(v).name: middle for v, middle in middles.items() if v in distinct}
+    runs = _parts_and_runs if by_membership else _runs
+    binned = exp.select(
+        *_keys(), exp.column("value"), _bin(centres).as_("bin", copy=False), copy=False
+    )
+    binned = binned.from_(_long([values.column(value) for value in distinct]), copy=False)
+    return values, [("binned", binned), *runs(rows, is_binned=bool(centres))]
 
 
 def _runs(rows: UnitRows, *, is_binned: bool) -> list[tuple[str, exp.Query]]:
     """The units, the lowest and the highest value of each bin: ``runs``."""
     del rows
-    keys = [*group_columns(), exp.column("need")]
-    counted = _counted(keys, exp.Count(this=exp.Star()), _extremes("value", is_binned=is_binned))
+    counted = _counted(_keys(), exp.Count(this=exp.Star()), _extremes("value", is_binned=is_binned))
     return [("runs", counted.from_("binned", copy=False))]
 
 
@@ -203,49 +235,6 @@ def _bin(middles: Mapping[str, float]) -> exp.Expr:
 def _logarithm(distance: exp.Expr) -> exp.Expr:
     logarithm = exp.Ln(this=distance.copy())
     return exp.Floor(this=exp.Mul(this=logarithm, expression=_number(_BINS)))
-
-
-def _ranked() -> exp.Select:
-    partition = [exp.column(column) for column in (*GROUP, "need")]
-
-    def over(aggregate: exp.Expr, order: exp.Order | None = None) -> exp.Expr:
-        copies = [column.copy() for column in partition]
-        return exp.Window(this=aggregate, partition_by=copies, order=order)
-
-    in_bin, lowest, highest = map(exp.column, ("in_bin", "lowest", "highest"))
-    ascending = exp.Order(expressions=[exp.Ordered(this=highest, nulls_first=True)])
-    is_first = exp.EQ(this=lowest, expression=over(exp.Min(this=lowest.copy())))
-    is_one_value = exp.EQ(this=lowest.copy(), expression=highest.copy())
-    units = exp.case().when(is_one_value, in_bin.copy(), copy=False).else_(_number(1), copy=False)
-    return exp.select(
-        *(column.copy() for column in partition),
-        exp.case()
-        .when(is_first, lowest.copy(), copy=False)
-        .else_(highest.copy(), copy=False)
-        .as_("value", copy=False),
-        int64(units).as_("units", copy=False),
-        in_bin,
-        int64(over(exp.Sum(this=in_bin.copy()), ascending)).as_("upto", copy=False),
-        int64(over(exp.Sum(this=in_bin.copy()))).as_("total", copy=False),
-        over(exp.Count(this=exp.Star())).as_("distinct_values", copy=False),
-        copy=False,
-    ).from_("runs", copy=False)
-
-
-def _is_kept() -> exp.Expr:
-    upto, in_bin = exp.column("upto"), exp.column("in_bin")
-    before = exp.paren(exp.Sub(this=upto.copy(), expression=in_bin.copy()))
-    return exp.or_(
-        exp.column("distinct_values") <= MOST_DISTINCT,
-        upto.copy().eq(in_bin.copy()),
-        exp.GT(this=_step(upto), expression=_step(before)),
-        copy=False,
-    )
-
-
-def _step(rank: exp.Expr) -> exp.Expr:
-    scaled = exp.Mul(this=rank.copy(), expression=_number(MOST_DISTINCT))
-    return exp.Floor(this=exp.Div(this=scaled, expression=exp.column("total")))
 
 
 def _limit(needs: Sequence[Histogram]) -> int | None:

@@ -19,7 +19,7 @@ from jetstream_assets.experiments.needs import (
 )
 from jetstream_assets.experiments.windows import Period
 from jetstream_assets.sql.capping import GroupSizes
-from jetstream_assets.sql.distributions import histograms_query
+from jetstream_assets.sql.distributions import counts_query, histograms_query
 from jetstream_assets.sql.pairs import pairs_query
 from jetstream_assets.sql.sufficient_statistics import summed_query, units_query
 from jetstream_assets.sql.unit_values import UnitRows
@@ -73,5 +73,6 @@ def statistics_questions() -> dict[str, exp.Select]:
         "statistics-adjusted-ratio": summed_query(ROWS, [ADJUSTED_RATIO], SIZES),
         "statistics-pre-treatments": summed_query(ROWS, [Moments(LOG_SPEND)], SIZES),
         "statistics-distributions": histograms_query(ROWS, [Histogram(SPEND), Histogram(CLICKS)]),
+        "statistics-counts": counts_query(ROWS, [Histogram(SPEND), Histogram(CLICKS)]),
         "statistics-pairs": pairs_query(ROWS, Pairs(CLICKS, SPEND, 40)),
     }

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from jetstream_assets.analysis.collected_rows import of_histograms
+from jetstream_assets.analysis.collected_distributions import of_counts, of_histograms
 from jetstream_assets.analysis.collection import MOST_COUNTED, collect
 from jetstream_assets.experiments.metrics import AnalysisBasis, PreTreatment, Summary
 from jetstream_assets.experiments.needs import (
@@ -22,7 +22,8 @@ from jetstream_assets.experiments.needs import (
 )
 from jetstream_assets.experiments.windows import AnalysisWindow, DueWindow, Period
 from jetstream_assets.sql.capping import GroupSizes
-from jetstream_assets.sql.distributions import MOST_DISTINCT, histograms_query
+from jetstream_assets.sql.distributions import counts_query, histograms_query
+from jetstream_assets.sql.ranks import MOST_DISTINCT
 from jetstream_assets.sql.sufficient_statistics import summed_query, units_query
 from jetstream_assets.warehouse.rendering import render_bigquery
 from jetstream_assets_tests.unit_rows import Laboratory, unit_table
@@ -290,6 +291,39 @@ def test_large_distributions_are_bounded_and_exact_where_kept(tmp_path: Path) ->
     ranks = np.arange(1, 20_001)
     exact = np.searchsorted(np.sort(values), found.at_rank(ranks), "right")
     assert np.abs(exact - ranks).max() <= 20_000 / MOST_DISTINCT + 1
+
+
+@pytest.mark.parametrize("distinct", [1, MOST_DISTINCT, MOST_DISTINCT + 1, 9_000])
+def test_whoever_ranks_the_values_the_same_are_kept(tmp_path: Path, distinct: int) -> None:
+    rng = np.random.default_rng(distinct)
+    units = 20_000
+    spend = np.concatenate([np.arange(distinct), rng.integers(0, distinct, units - distinct)])
+    columns: dict[str, Any] = {
+        "spend": (spend - distinct // 3) / 7,
+        "clicks": [None, *rng.poisson(3, units - 1).tolist()],
+        "busy": rng.random(units) < 0.3,
+    }
+    laboratory = Laboratory.of(tmp_path, unit_table(["a", "b"] * (units // 2), columns))
+    rows = laboratory.rows(segments=("busy",))
+    needs = [Histogram(SPEND), Histogram(Value("clicks"))]
+    ranked = of_histograms(laboratory.warehouse.query(histograms_query(rows, needs)), needs)
+    counted = of_counts(laboratory.warehouse.query(counts_query(rows, needs)), needs)
+    for need in needs:
+        assert counted[need].keys() == ranked[need].keys() == {(s, "enrollments") for s in (0, 1)}
+        for scope, branches in ranked[need].items():
+            assert counted[need][scope].keys() == branches.keys() == {"a", "b"}
+            for branch, expected in branches.items():
+                found = counted[need][scope][branch]
+                for part in ("values", "units", "upto"):
+                    assert getattr(found, part).tolist() == getattr(expected, part).tolist()
+
+
+def test_a_value_that_no_unit_has_is_in_no_distribution(tmp_path: Path) -> None:
+    laboratory = Laboratory.of(tmp_path, unit_table(["a"] * 2, {"spend": [None, None]}))
+    need = Histogram(SPEND)
+    assert of_counts(
+        laboratory.warehouse.query(counts_query(laboratory.rows(), [need])), [need]
+    ) == {need: {}}
 
 
 @pytest.mark.parametrize("kind", ["skewed", "far from zero", "zeros", "negative", "ticks"])
