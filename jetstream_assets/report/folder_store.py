@@ -20,6 +20,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import stat
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,12 +109,19 @@ class FolderDocumentStore:
 
     def names(self, folder: str) -> tuple[str, ...]:
         """The names of the documents directly in a folder, sorted; empty when there is none."""
+        return tuple(self.marks(folder))
+
+    def marks(self, folder: str) -> dict[str, str]:
+        """The documents of `names`, each with what its file is, how long, and when it changed."""
         path = self._path(folder)
+        found: dict[str, str] = {}
         with self._trouble(folder):
-            found = [file.name for file in path.iterdir()] if path.is_dir() else []
-        # What begins with a dot is being written.
-        shown = sorted(name for name in found if not name.startswith("."))
-        return tuple(f"{folder}/{name}" for name in shown if (path / name).is_file())
+            for file in sorted(path.iterdir()) if path.is_dir() else ():
+                # What begins with a dot is being written.
+                mark = None if file.name.startswith(".") else _mark(file)
+                if mark is not None:
+                    found[f"{folder}/{file.name}"] = mark
+        return found
 
     def remove(self, name: str) -> None:
         """Remove a document and what is remembered of it; nothing when there is none."""
@@ -194,6 +202,17 @@ class FolderDocumentStore:
                 f"the document {name!r} in the folder {self.root} cannot be read or written: "
                 f"{error.strerror or error}. Check the folder, its permissions and the free space."
             ) from error
+
+
+def _mark(path: Path) -> str | None:
+    """What tells the file from any other of its name; None where there is no file."""
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(state.st_mode):
+        return None
+    return f"{state.st_ino}-{state.st_size}-{state.st_mtime_ns}"
 
 
 def _digest(body: bytes) -> str:

@@ -126,14 +126,19 @@ class GcsDocumentStore:
 
     def names(self, folder: str) -> tuple[str, ...]:
         """The names of the documents directly in a folder, sorted; empty when there is none."""
+        return tuple(self.marks(folder))
+
+    def marks(self, folder: str) -> dict[str, str]:
+        """The documents of `names`, each with its generation, which each new body counts up."""
         before = self._key(checked_name(folder)) + "/"
         with self._trouble(folder):
             blobs = self.client.list_blobs(
                 self.bucket, prefix=before, delimiter="/", **self._patience
             )
-            found = sorted(blob.name.removeprefix(before) for blob in blobs)
+            found = sorted((blob.name.removeprefix(before), blob.generation) for blob in blobs)
         # The console makes an object of the folder's own name, which is empty here.
-        return tuple(f"{folder}/{name}" for name in found if name and not name.startswith("."))
+        shown = (one for one in found if one[0] and not one[0].startswith("."))
+        return {f"{folder}/{name}": str(generation) for name, generation in shown}
 
     def remove(self, name: str) -> None:
         """Remove a document with its date; nothing when there is none."""

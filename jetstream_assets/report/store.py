@@ -99,6 +99,13 @@ class DocumentStore(Protocol):
         """The names of the documents directly in a folder, sorted; empty when there is none."""
         ...
 
+    def marks(self, folder: str) -> dict[str, str]:
+        """The documents of `names`, in that order, each with a mark of its state.
+
+        Another body of the same name has another mark.
+        """
+        ...
+
     def remove(self, name: str) -> None:
         """Remove a document and what is remembered of it; nothing when there is none."""
         ...

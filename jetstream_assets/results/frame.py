@@ -17,7 +17,7 @@ from jetstream_assets.report.folder_store import FolderDocumentStore
 from jetstream_assets.report.gcs_store import GcsDocumentStore, bucket_and_prefix, is_bucket
 from jetstream_assets.report.overview import overview_name
 from jetstream_assets.report.overview_schema import Overview
-from jetstream_assets.report.page.publishing import index_entries
+from jetstream_assets.report.page.rows import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -169,7 +169,7 @@ def _store(output: str) -> DocumentStore:
 
 
 def _nothing(store: DocumentStore, output: str, slug: str) -> str:
-    known = sorted(entry.slug for entry in index_entries(store))
+    known = sorted(entry.slug for entry in read_rows(store).entries)
     there = f"there are results of {', '.join(known)}" if known else "there are none of any"
     return (
         f"{output} has no results of the experiment {slug!r}; {there}. Name one of these, or run "

@@ -145,6 +145,23 @@ def test_documents_are_named_and_removed(store: DocumentStore) -> None:
     assert store.publish("plans/a.json", b"[]", day(1)).result is WRITTEN
 
 
+def test_a_mark_is_of_one_state_of_a_document(store: DocumentStore) -> None:
+    assert store.marks("index") == {}
+    for name in ("index/b.json", "index/a.json"):
+        store.publish(name, b"{}", day(2))
+    first = store.marks("index")
+    assert tuple(first) == store.names("index") == ("index/a.json", "index/b.json")
+    assert store.marks("index") == first
+    store.publish("index/a.json", b"[]", day(2))
+    second = store.marks("index")
+    assert second["index/a.json"] != first["index/a.json"]
+    assert second["index/b.json"] == first["index/b.json"]
+    store.publish("index/a.json", b"{}", day(3))
+    assert store.marks("index")["index/a.json"] not in {first["index/a.json"], *second.values()}
+    store.remove("index/a.json")
+    assert store.marks("index") == {"index/b.json": first["index/b.json"]}
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -10,8 +10,6 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from jetstream_assets.experiments.experiment import normalized
 from jetstream_assets.report.essentials import (
     Essential,
@@ -24,8 +22,9 @@ from jetstream_assets.report.json_text import object_bytes
 from jetstream_assets.report.overview import overview_name
 from jetstream_assets.report.overview_schema import Overview
 from jetstream_assets.report.page.embedding import OVERVIEW
-from jetstream_assets.report.page.index import IndexEntry, index_entry, render_index
+from jetstream_assets.report.page.index import index_entry, render_index
 from jetstream_assets.report.page.rendering import render_page
+from jetstream_assets.report.page.rows import ROWS, read_rows, row_name
 from jetstream_assets.report.store import Published
 
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 HTML_TYPE = "text/html; charset=utf-8"
 PAGES = "pages"
 INDEX_PAGE = f"{PAGES}/index.html"
-_ENTRIES = "index"
 # Whoever publishes at the same time is seen at the next reading; more than this is a crowd.
 _MOST_READINGS = 3
 
@@ -81,7 +79,7 @@ def publish_page(slug: str, store: DocumentStore) -> PublishedPages | None:
     as_of = overview.data_through
     published = store.publish(page_name(slug), page, as_of, HTML_TYPE)
     entry = object_bytes(index_entry(overview).model_dump(mode="json"))
-    store.publish(f"{_ENTRIES}/{normalized(slug)}.json", entry, as_of)
+    store.publish(row_name(slug), entry, as_of)
     return PublishedPages(published, _publish_index(store, as_of), _summary(overview, documents))
 
 
@@ -96,25 +94,13 @@ def _summary(overview: Overview, documents: Mapping[str, bytes]) -> str:
 
 def _publish_index(store: DocumentStore, as_of: date) -> Published:
     """The page of all, written again where another experiment came while it was written."""
-    entries = index_entries(store)
+    rows = read_rows(store)
     for _ in range(_MOST_READINGS):
+        entries = rows.entries
         newest = max([as_of, *(entry.data_through for entry in entries)])
         published = store.publish(INDEX_PAGE, render_index(entries), newest, HTML_TYPE)
-        before, entries = entries, index_entries(store)
-        if entries == before:
+        before, rows = rows, read_rows(store, rows)
+        if rows == before:
             break
+    store.publish(ROWS, rows.body(), newest)
     return published
-
-
-def index_entries(store: DocumentStore) -> list[IndexEntry]:
-    """Every experiment's row; one that another version wrote and this cannot read is left out."""
-    bodies = [store.read(name) for name in store.names(_ENTRIES)]
-    found = (_entry(body) for body in bodies if body is not None)
-    return [entry for entry in found if entry is not None]
-
-
-def _entry(body: bytes) -> IndexEntry | None:
-    try:
-        return IndexEntry.model_validate_json(body)
-    except ValidationError:
-        return None
