@@ -20,9 +20,8 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
-import stat
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -37,6 +36,7 @@ from jetstream_assets.report.store import (
     Published,
     PublishResult,
     checked_name,
+    digest,
 )
 
 if TYPE_CHECKING:
@@ -109,18 +109,18 @@ class FolderDocumentStore:
 
     def names(self, folder: str) -> tuple[str, ...]:
         """The names of the documents directly in a folder, sorted; empty when there is none."""
-        return tuple(self.marks(folder))
+        return tuple(self.digests(folder))
 
-    def marks(self, folder: str) -> dict[str, str]:
-        """The documents of `names`, each with what its file is, how long, and when it changed."""
+    def digests(self, folder: str) -> dict[str, str]:
+        """The documents of `names`, each with the digest of its body."""
         path = self._path(folder)
         found: dict[str, str] = {}
         with self._trouble(folder):
             for file in sorted(path.iterdir()) if path.is_dir() else ():
                 # What begins with a dot is being written.
-                mark = None if file.name.startswith(".") else _mark(file)
-                if mark is not None:
-                    found[f"{folder}/{file.name}"] = mark
+                if not file.name.startswith(".") and file.is_file():
+                    with suppress(FileNotFoundError):  # removed meanwhile
+                        found[f"{folder}/{file.name}"] = digest(file.read_bytes())
         return found
 
     def remove(self, name: str) -> None:
@@ -202,17 +202,6 @@ class FolderDocumentStore:
                 f"the document {name!r} in the folder {self.root} cannot be read or written: "
                 f"{error.strerror or error}. Check the folder, its permissions and the free space."
             ) from error
-
-
-def _mark(path: Path) -> str | None:
-    """What tells the file from any other of its name; None where there is no file."""
-    try:
-        state = path.stat()
-    except FileNotFoundError:
-        return None
-    if not stat.S_ISREG(state.st_mode):
-        return None
-    return f"{state.st_ino}-{state.st_size}-{state.st_mtime_ns}"
 
 
 def _digest(body: bytes) -> str:

@@ -12,8 +12,6 @@ condition that both are still the same; who loses the race looks again.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 import time
 from dataclasses import dataclass, field
@@ -27,6 +25,7 @@ from jetstream_assets.report.store import (
     Published,
     PublishResult,
     checked_name,
+    digest,
 )
 
 if TYPE_CHECKING:
@@ -126,19 +125,20 @@ class GcsDocumentStore:
 
     def names(self, folder: str) -> tuple[str, ...]:
         """The names of the documents directly in a folder, sorted; empty when there is none."""
-        return tuple(self.marks(folder))
+        return tuple(self.digests(folder))
 
-    def marks(self, folder: str) -> dict[str, str]:
-        """The documents of `names`, each with its generation, which each new body counts up."""
+    def digests(self, folder: str) -> dict[str, str]:
+        """The documents of `names`, each with the digest of its body, in a request for many."""
         before = self._key(checked_name(folder)) + "/"
         with self._trouble(folder):
             blobs = self.client.list_blobs(
                 self.bucket, prefix=before, delimiter="/", **self._patience
             )
-            found = sorted((blob.name.removeprefix(before), blob.generation) for blob in blobs)
+            found = sorted((blob.name.removeprefix(before), blob.md5_hash) for blob in blobs)
         # The console makes an object of the folder's own name, which is empty here.
         shown = (one for one in found if one[0] and not one[0].startswith("."))
-        return {f"{folder}/{name}": str(generation) for name, generation in shown}
+        # An object that somebody composed of others has none.
+        return {f"{folder}/{name}": told or "" for name, told in shown}
 
     def remove(self, name: str) -> None:
         """Remove a document with its date; nothing when there is none."""
@@ -167,13 +167,12 @@ class GcsDocumentStore:
             if not is_absent(error):
                 raise
             return None
-        digest = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
         return _Present(
             generation=blob.generation,
             metageneration=blob.metageneration,
             as_of=_date_of(blob),
             is_same=(blob.md5_hash, blob.content_type, blob.cache_control)
-            == (digest, content_type, CACHE_CONTROL),
+            == (digest(body), content_type, CACHE_CONTROL),
         )
 
     def _put(

@@ -6,6 +6,8 @@ allowed. Does not: a particular place (`folder_store`), the shape of documents (
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -99,11 +101,8 @@ class DocumentStore(Protocol):
         """The names of the documents directly in a folder, sorted; empty when there is none."""
         ...
 
-    def marks(self, folder: str) -> dict[str, str]:
-        """The documents of `names`, in that order, each with a mark of its state.
-
-        Another body of the same name has another mark.
-        """
+    def digests(self, folder: str) -> dict[str, str]:
+        """The documents of `names`, in that order, each with the `digest` of its body."""
         ...
 
     def remove(self, name: str) -> None:
@@ -113,6 +112,11 @@ class DocumentStore(Protocol):
     def location(self, name: str) -> str:
         """What a person opens to see the document: a path or a URL."""
         ...
+
+
+def digest(body: bytes) -> str:
+    """The body's MD5 in base64: what Google Cloud Storage tells of each object in a listing."""
+    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
 
 
 def checked_name(name: str) -> str:

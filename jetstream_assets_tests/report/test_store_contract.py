@@ -16,7 +16,7 @@ import pytest
 
 from jetstream_assets.orchestration.resources import DocumentsResource
 from jetstream_assets.report.gcs_store import is_bucket
-from jetstream_assets.report.store import DocumentStoreError, PublishResult
+from jetstream_assets.report.store import DocumentStoreError, PublishResult, digest
 from jetstream_assets_tests.gcs.server import BUCKET, Gcs, variables
 
 if TYPE_CHECKING:
@@ -145,21 +145,21 @@ def test_documents_are_named_and_removed(store: DocumentStore) -> None:
     assert store.publish("plans/a.json", b"[]", day(1)).result is WRITTEN
 
 
-def test_a_mark_is_of_one_state_of_a_document(store: DocumentStore) -> None:
-    assert store.marks("index") == {}
+def test_a_digest_is_that_of_the_body(store: DocumentStore) -> None:
+    assert store.digests("index") == {}
     for name in ("index/b.json", "index/a.json"):
         store.publish(name, b"{}", day(2))
-    first = store.marks("index")
+    first = store.digests("index")
     assert tuple(first) == store.names("index") == ("index/a.json", "index/b.json")
-    assert store.marks("index") == first
+    assert store.digests("index") == first
     store.publish("index/a.json", b"[]", day(2))
-    second = store.marks("index")
+    second = store.digests("index")
     assert second["index/a.json"] != first["index/a.json"]
     assert second["index/b.json"] == first["index/b.json"]
     store.publish("index/a.json", b"{}", day(3))
-    assert store.marks("index")["index/a.json"] not in {first["index/a.json"], *second.values()}
+    assert store.digests("index") == first == dict.fromkeys(first, digest(b"{}"))
     store.remove("index/a.json")
-    assert store.marks("index") == {"index/b.json": first["index/b.json"]}
+    assert store.digests("index") == {"index/b.json": first["index/b.json"]}
 
 
 @pytest.mark.parametrize(

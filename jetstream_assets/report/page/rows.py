@@ -5,8 +5,8 @@ publishing (`publishing`).
 
 Each run publishes the row of its experiment by itself, so that none can set another's back, and
 then the page of all of them. Reading each for that would be as many requests as there are
-experiments, for each of them; so that their texts are kept in one document beside the page, with
-the mark of the state in which each was read. A mark that differs from the listing's decides.
+experiments, for each of them; so that their texts are kept in one document beside the page. What
+has the digest that the store lists is not read again.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from jetstream_assets.experiments.experiment import normalized
 from jetstream_assets.report.json_text import object_bytes
 from jetstream_assets.report.page.index import IndexEntry
+from jetstream_assets.report.store import digest
 
 if TYPE_CHECKING:
     from jetstream_assets.report.store import DocumentStore
@@ -28,34 +29,27 @@ _FOLDER = "index"
 ROWS = "pages/index.json"
 
 
-class _Row(BaseModel):
-    """A row's document as it was read, and the mark of that state."""
-
-    model_config = ConfigDict(frozen=True)
-
-    mark: str
-    text: str
-
-
 class _Kept(BaseModel):
-    rows: dict[str, _Row]
+    """The texts of the rows' documents by their names."""
+
+    rows: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of all experiments, by the names of their documents."""
+    """The texts of all experiments' rows, by the names of their documents."""
 
-    read: Mapping[str, _Row]
+    texts: Mapping[str, str]
 
     @property
     def entries(self) -> list[IndexEntry]:
         """All rows; one that another version wrote and this cannot read is left out."""
-        found = (_entry(row) for row in self.read.values())
+        found = map(_entry, self.texts.values())
         return [entry for entry in found if entry is not None]
 
     def body(self) -> bytes:
         """All rows as the document `ROWS`."""
-        return object_bytes(_Kept(rows=dict(self.read)).model_dump(mode="json"))
+        return object_bytes(_Kept(rows=dict(self.texts)).model_dump(mode="json"))
 
 
 def row_name(slug: str) -> str:
@@ -73,15 +67,15 @@ def read_rows(store: DocumentStore, known: Rows | None = None) -> Rows:
     Raises:
         DocumentStoreError: The place of the documents is in trouble.
     """
-    read = (known or _kept(store)).read
-    found: dict[str, _Row] = {}
-    for name, mark in store.marks(_FOLDER).items():
-        row = read.get(name)
-        if row is None or row.mark != mark:
+    texts = (known or _kept(store)).texts
+    found: dict[str, str] = {}
+    for name, listed in store.digests(_FOLDER).items():
+        text = texts.get(name)
+        if text is None or digest(text.encode(errors="replace")) != listed:
             body = store.read(name)
-            row = None if body is None else _Row(mark=mark, text=body.decode(errors="replace"))
-        if row is not None:
-            found[name] = row
+            text = None if body is None else body.decode(errors="replace")
+        if text is not None:
+            found[name] = text
     return Rows(found)
 
 
@@ -92,8 +86,8 @@ def _kept(store: DocumentStore) -> Rows:
         return Rows({})
 
 
-def _entry(row: _Row) -> IndexEntry | None:
+def _entry(text: str) -> IndexEntry | None:
     try:
-        return IndexEntry.model_validate_json(row.text)
+        return IndexEntry.model_validate_json(text)
     except ValidationError:
         return None
