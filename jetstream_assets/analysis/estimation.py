@@ -66,7 +66,9 @@ def statistics_rows(
         include_counts: Whether to count the units per branch, too.
     """
     columns = columns_of(warehouse, metrics)
-    before = columns_of(warehouse, preenrollment) if preenrollment is not None else None
+    has_covariates = any(summary.covariate for summary in summaries)
+    asked = preenrollment if has_covariates else None
+    before = columns_of(warehouse, asked) if asked is not None else None
     obstacles = Obstacles(failures, columns, before, _awaited(window, configuration))
     due = window.due
     unknown = obstacles.to_bases(due.period, due.index)

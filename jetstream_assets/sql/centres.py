@@ -71,10 +71,12 @@ def centres(
         ctes.append((f"{scope}_facts", _facts_of(rows, kept, own, scope, sizes.of(scope))))
     keys = PARTITIONS[scopes[-1]]
     joined = exp.select(*(exp.column(key, table=scopes[-1].value) for key in keys), copy=False)
-    joined = joined.from_(f"{scopes[-1]}_facts AS {scopes[-1]}", copy=False)
+    joined = joined.from_(exp.table_(f"{scopes[-1]}_facts", alias=scopes[-1].value), copy=False)
     if len(scopes) > 1:
         joined = joined.join(
-            "pooled_facts AS pooled", on=same_group("branch", "pooled", SCOPE), copy=False
+            exp.table_("pooled_facts", alias="pooled"),
+            on=same_group("branch", "pooled", SCOPE),
+            copy=False,
         )
     for i, c in enumerate(distinct):
         columns = (exp.column(f"{kind}_{i}", table=homes[c].value) for kind in _kinds(c))
@@ -110,20 +112,26 @@ def _facts_of(
     ranks = [_rank(i, cap).as_(f"rank_{i}", copy=False) for i, cap in caps.items()]
     places = [_position(i).as_(f"position_{i}", copy=False) for i in caps]
     thresholds = [_quantile(i, cap).as_(f"threshold_{i}", copy=False) for i, cap in caps.items()]
+    facts = [tree for i, c in capped.items() for tree in _facts(i, c)]
     keys = PARTITIONS[scope]
-    summed = _select(keys, *means, *highest).from_("present", copy=False)
+    summed = _select(keys, *means, *highest).from_(exp.table_("present"), copy=False)
     return kept.query(
-        _select(keys, *(t for i, c in capped.items() for t in _facts(i, c))).from_("thresholds"),
-        ("present", _select(keys, *present).from_("unit_values", copy=False)),
+        _select(keys, *facts).from_(exp.table_("thresholds"), copy=False),
+        ("present", _select(keys, *present).from_(exp.table_("unit_values"), copy=False)),
         ("highest_values", summed.group_by(*map(exp.column, keys), copy=False)),
-        ("ranked", exp.select("*", *ranks, copy=False).from_("highest_values", copy=False)),
-        ("placed", exp.select("*", *places, copy=False).from_("ranked", copy=False)),
-        ("thresholds", exp.select("*", *thresholds, copy=False).from_("placed", copy=False)),
+        ("ranked", _more("highest_values", ranks)),
+        ("placed", _more("ranked", places)),
+        ("thresholds", _more("placed", thresholds)),
     )
 
 
 def _select(keys: Sequence[str], *columns: exp.Expr) -> exp.Select:
     return exp.select(*map(exp.column, keys), *columns, copy=False)
+
+
+def _more(source: str, columns: Sequence[exp.Expr]) -> exp.Select:
+    """The rows of a source with more columns."""
+    return exp.select(exp.Star(), *columns, copy=False).from_(exp.table_(source), copy=False)
 
 
 def _own(index: int, aggregate: type[exp.AggFunc]) -> exp.Expr:

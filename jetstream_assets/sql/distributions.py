@@ -59,7 +59,7 @@ def distinct_query(rows: UnitRows, values: Sequence[Value]) -> exp.Select:
         exp.ApproxDistinct(this=found.column(value)).as_(f"distinct_{i}", copy=False)
         for i, value in enumerate(values)
     ]
-    return found.query(exp.select(*counts, copy=False).from_("unit_values", copy=False))
+    return found.query(exp.select(*counts, copy=False).from_(exp.table_("unit_values"), copy=False))
 
 
 def middles_query(rows: UnitRows, values: Sequence[Value]) -> exp.Select:
@@ -74,7 +74,9 @@ def middles_query(rows: UnitRows, values: Sequence[Value]) -> exp.Select:
         quantiles = exp.ApproxQuantiles(this=found.column(value), expression=_number(2))
         middle = exp.Bracket(this=quantiles, expressions=[_number(1)], offset=0, safe=False)
         middles.append(middle.as_(f"middle_{index}", copy=False))
-    return found.query(exp.select(*middles, copy=False).from_("unit_values", copy=False))
+    return found.query(
+        exp.select(*middles, copy=False).from_(exp.table_("unit_values"), copy=False)
+    )
 
 
 def histograms_query(
@@ -100,7 +102,7 @@ def histograms_query(
     limit = _limit(needs)
     if limit is not None:
         final = final.where(exp.column("total") <= limit, copy=False)
-    final = final.from_("ranked", copy=False).where(is_kept(), copy=False)
+    final = final.from_(exp.table_("ranked"), copy=False).where(is_kept(), copy=False)
     return values.query(final, *ctes, ("ranked", ranked()))
 
 
@@ -123,7 +125,7 @@ def counts_query(rows: UnitRows, needs: Sequence[Histogram]) -> exp.Select:
         ]
     )
     counts = exp.ArrayAgg(this=pair).as_("counts", copy=False)
-    listed = exp.select(*_keys(), counts, copy=False).from_("runs", copy=False)
+    listed = exp.select(*_keys(), counts, copy=False).from_(exp.table_("runs"), copy=False)
     return values.query(listed.group_by(*_keys(), copy=False), *ctes)
 
 
@@ -151,7 +153,7 @@ def _runs(rows: UnitRows, *, is_binned: bool) -> list[tuple[str, exp.Query]]:
     """The units, the lowest and the highest value of each bin: ``runs``."""
     del rows
     counted = _counted(_keys(), exp.Count(this=exp.Star()), _extremes("value", is_binned=is_binned))
-    return [("runs", counted.from_("binned", copy=False))]
+    return [("runs", counted.from_(exp.table_("binned"), copy=False))]
 
 
 def _parts_and_runs(rows: UnitRows, *, is_binned: bool) -> list[tuple[str, exp.Query]]:
@@ -163,7 +165,7 @@ def _parts_and_runs(rows: UnitRows, *, is_binned: bool) -> list[tuple[str, exp.Q
         int64(exp.Sum(this=exp.column("in_bin"))),
         _extremes("lowest", "highest", is_binned=is_binned),
     )
-    added = added.from_("parts", copy=False).join(
+    added = added.from_(exp.table_("parts"), copy=False).join(
         segment_numbers(len(rows.segments)), join_type="cross", copy=False
     )
     added = added.where(
@@ -192,7 +194,7 @@ def _extremes(*columns: str, is_binned: bool) -> tuple[exp.Expr, exp.Expr]:
 
 def _long(columns: Sequence[exp.Expr]) -> exp.Table:
     """``unit_values`` with one row per unit and value; NULLs are left out."""
-    table = exp.to_table("unit_values")
+    table = exp.table_("unit_values")
     chosen = exp.In(this=exp.to_identifier("need"), expressions=list(columns))
     pivot = exp.Pivot(
         expressions=[exp.to_identifier("value")],

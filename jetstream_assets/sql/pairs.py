@@ -39,7 +39,7 @@ def pairs_query(rows: UnitRows, need: Pairs) -> exp.Select:
             int64(total).as_("total", copy=False),
             copy=False,
         )
-        .from_("unit_values", copy=False)
+        .from_(exp.table_("unit_values"), copy=False)
         .where(
             *(exp.Not(this=exp.Is(this=value.copy(), expression=exp.null())) for value in pair),
             copy=False,
@@ -50,7 +50,7 @@ def pairs_query(rows: UnitRows, need: Pairs) -> exp.Select:
         exp.select(
             *group_columns(), *map(exp.column, ("numerator", "denominator", "units")), copy=False
         )
-        .from_("counted", copy=False)
+        .from_(exp.table_("counted"), copy=False)
         .where(exp.column("total") <= need.up_to_units, copy=False)
     )
     return values.query(final, ("counted", counted))

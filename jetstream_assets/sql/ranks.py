@@ -43,7 +43,7 @@ def ranked() -> exp.Select:
         int64(over(exp.Sum(this=in_bin.copy()))).as_("total", copy=False),
         over(exp.Count(this=exp.Star())).as_("distinct_values", copy=False),
         copy=False,
-    ).from_("runs", copy=False)
+    ).from_(exp.table_("runs"), copy=False)
 
 
 def is_kept() -> exp.Expr:

@@ -46,7 +46,7 @@ def units_query(rows: UnitRows) -> exp.Select:
         *group_columns(), exp.Count(this=exp.Star()).as_("units", copy=False), copy=False
     )
     return values.query(
-        counted.from_("unit_values", copy=False).group_by(*group_columns(), copy=False)
+        counted.from_(exp.table_("unit_values"), copy=False).group_by(*group_columns(), copy=False)
     )
 
 
@@ -91,12 +91,12 @@ def summed_query(rows: UnitRows, needs: Sequence[Summed], sizes: GroupSizes) -> 
         *group_columns(), copy=False
     )
     if not columns:
-        return values.query(sums.from_("unit_values", copy=False))
+        return values.query(sums.from_(exp.table_("unit_values"), copy=False))
     known = centres(rows, values, [column.capped for column in columns], sizes)
     final = (
         exp.select(exp.Column(this=exp.Star(), table=exp.to_identifier("s")), copy=False)
         .select(*_constants(columns, known), copy=False)
-        .from_(exp.to_table("sums").as_("s", copy=False), copy=False)
+        .from_(exp.table_("sums", alias="s"), copy=False)
         .join(_facts(), on=same_group("s", "f", known.keys), copy=False)
     )
     return values.query(
@@ -104,12 +104,12 @@ def summed_query(rows: UnitRows, needs: Sequence[Summed], sizes: GroupSizes) -> 
         *known.ctes,
         ("centred", _centred(values, known)),
         ("differences", _differences(values, columns, known)),
-        ("sums", sums.from_("differences", copy=False)),
+        ("sums", sums.from_(exp.table_("differences"), copy=False)),
     )
 
 
 def _facts() -> exp.Expr:
-    return exp.to_table("facts").as_("f", copy=False)
+    return exp.table_("facts", alias="f")
 
 
 def _constants(columns: Sequence[CappedColumn], known: Centres) -> list[exp.Expr]:
@@ -143,7 +143,7 @@ def _centred(values: UnitValues, known: Centres) -> exp.Select:
         differences.append(difference.as_(f"centred_{number}", copy=False))
     return (
         exp.select(*group_columns("v"), *_raw(values), *differences, copy=False)
-        .from_(exp.to_table("unit_values").as_("v", copy=False), copy=False)
+        .from_(exp.table_("unit_values", alias="v"), copy=False)
         .join(_facts(), on=same_group("v", "f", known.keys), copy=False)
     )
 
@@ -158,7 +158,7 @@ def _differences(values: UnitValues, columns: Sequence[CappedColumn], known: Cen
         for column in columns
     ]
     selected = exp.select(*group_columns(), *_raw(values), *differences, copy=False)
-    return selected.from_("centred", copy=False)
+    return selected.from_(exp.table_("centred"), copy=False)
 
 
 def _raw(values: UnitValues) -> list[exp.Expr]:

@@ -97,7 +97,9 @@ class UnitValues:
     def query(self, select: exp.Select, *more: tuple[str, exp.Query]) -> exp.Select:
         """The select, with these common table expressions and more before it."""
         for alias, cte in (*self.ctes, *more):
-            select = select.with_(alias, as_=cte, copy=False)
+            # A name in text would be parsed, which takes longer than all else here.
+            named = exp.TableAlias(this=exp.to_identifier(alias))
+            select = select.with_(named, as_=cte, copy=False)
         return select
 
 
@@ -219,7 +221,7 @@ def _scoped(rows: UnitRows, count: int) -> exp.Select:
     ]
     return (
         exp.select(number.copy(), *kept, copy=False)
-        .from_("units", copy=False)
+        .from_(exp.table_("units"), copy=False)
         .join(segment_numbers(len(rows.segments)), join_type="cross", copy=False)
         .where(exp.or_(number.eq(0), *belongs, copy=False), copy=False)
     )
@@ -228,7 +230,7 @@ def _scoped(rows: UnitRows, count: int) -> exp.Select:
 def _with_membership(rows: UnitRows, count: int) -> exp.Select:
     kept = [*_columns("units", "analysis_basis", "branch"), *_value_columns(count)]
     number = membership(len(rows.segments)).as_("segment", copy=False)
-    return exp.select(number, *kept, copy=False).from_("units", copy=False)
+    return exp.select(number, *kept, copy=False).from_(exp.table_("units"), copy=False)
 
 
 def _treated(level: Sequence[Step | None], source: str) -> exp.Select:
@@ -237,7 +239,7 @@ def _treated(level: Sequence[Step | None], source: str) -> exp.Select:
         _apply(step, exp.column(f"value_{index}")).as_(f"value_{index}", copy=False)
         for index, step in enumerate(level)
     ]
-    return exp.select(*group_columns(), *columns, copy=False).from_(source, copy=False)
+    return exp.select(*group_columns(), *columns, copy=False).from_(exp.table_(source), copy=False)
 
 
 def _apply(step: Step | None, value: exp.Expr) -> exp.Expr:
@@ -266,7 +268,7 @@ def _finite(rows: UnitRows, values: Sequence[Value], source: str) -> exp.Select:
             continue
         columns.append(finite(column).as_(f"value_{index}", copy=False))
         columns.append(is_odd(column).as_(f"odd_{index}", copy=False))
-    return exp.select(*group_columns(), *columns, copy=False).from_(source, copy=False)
+    return exp.select(*group_columns(), *columns, copy=False).from_(exp.table_(source), copy=False)
 
 
 def _columns(table: str, *names: str) -> list[exp.Column]:

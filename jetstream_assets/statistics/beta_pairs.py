@@ -52,7 +52,9 @@ class Beta:
         """The probabilities that it is at most these values."""
         from scipy.special import betainc
 
-        found: NDArray[np.float64] = betainc(self.a, self.b, np.clip(values, 0.0, 1.0))
+        # np.clip takes as long as all else here.
+        inside = np.minimum(np.maximum(values, 0.0), 1.0)
+        found: NDArray[np.float64] = betainc(self.a, self.b, inside)
         return found
 
     def density(self, values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -95,13 +95,14 @@ class _Drawn:
     @cached_property
     def draws(self) -> NDArray[np.float64]:
         """The draws, ascending."""
-        found: NDArray[np.float64] = self.values[decile_ranks(self.units).draws]
+        found: NDArray[np.float64] = self.values.take(decile_ranks(self.units).draws)
         return found
 
     @cached_property
     def scattered(self) -> NDArray[np.float64]:
         """The draws in the order in which they meet the ascending ones of another branch."""
-        found: NDArray[np.float64] = self.draws[:, lattice_order()]
+        # What [:, order] makes has its columns side by side in memory, which is slow to go on with.
+        found: NDArray[np.float64] = self.draws.take(lattice_order(), axis=1)
         return found
 
 
@@ -167,10 +168,14 @@ def _ratios(
     # Of ascending draws the first is the lowest.
     positive = (branch.draws[:, 0] > 0) & (reference.draws[:, 0] > 0)
     if positive.any():
-        ratios = first[positive] / second[positive]
-        found[:, 0, positive] = ratios.mean(axis=1), (1 / ratios).mean(axis=1)
-        found[:, 1:, positive] = _quantiles_and_reverse(ratios, shares)
+        # A slice is no copy.
+        chosen = slice(None) if positive.all() else positive
+        ratios = first[chosen] / second[chosen]
+        found[:, 0, chosen] = ratios.mean(axis=1), (1 / ratios).mean(axis=1)
+        found[:, 1:, chosen] = _quantiles_and_reverse(ratios, shares)
         found -= 1
+    if positive.all():
+        return found[0], found[1]
     for own, numerators, denominators in ((found[0], first, second), (found[1], second, first)):
         possible = ~positive & (denominators != 0).all(axis=1)
         if possible.any():
@@ -194,11 +199,13 @@ def _quantiles_and_reverse(
     last, around = draws.shape[1] - 1, _around(draws.shape[1], shares)
     ranks = {rank for low, high, _ in around for rank in (low, high)}
     draws.partition(sorted(ranks | {last - rank for rank in ranks}), axis=1)
-    reverse = 1 / draws[:, ::-1]
     return np.stack(
         [
-            [_between(of[:, low], of[:, high], at) for low, high, at in around]
-            for of in (draws, reverse)
+            [_between(draws[:, low], draws[:, high], at) for low, high, at in around],
+            [
+                _between(1 / draws[:, last - low], 1 / draws[:, last - high], at)
+                for low, high, at in around
+            ],
         ]
     )
 

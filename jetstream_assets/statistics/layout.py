@@ -47,8 +47,7 @@ class Comparison:
     mirrored: Estimate
 
 
-@dataclass(frozen=True)
-class Label:
+class Label(NamedTuple):
     """What the rows of one statistic have in common.
 
     ``required`` says what a unit must have to enter, for the reason where none has it.
@@ -155,32 +154,38 @@ def estimate_row(
     comparison_to_branch: str | None = None,
 ) -> StatisticRow:
     """The row of an estimate; insufficient where the estimate has a reason."""
-    estimate = _representable(estimate)
+    units, point, lower, upper, reason, remark, p_value = _representable(estimate)
+    statistic, ci_width, parameter, covariate, _ = label
     return StatisticRow(
         question.analysis_basis,
         question.segment,
         question.summary.metric,
-        label.statistic,
-        parameter=label.parameter,
+        statistic,
+        parameter=parameter,
         branch=branch,
         comparison=comparison,
         comparison_to_branch=comparison_to_branch,
-        ci_width=label.ci_width,
-        point=estimate.point,
-        lower=estimate.lower,
-        upper=estimate.upper,
-        p_value=estimate.p_value,
-        units=estimate.units,
-        covariate=label.covariate,
-        status=Status.INSUFFICIENT_DATA if estimate.reason else Status.OK,
-        reason=joined(estimate.reason, estimate.remark) or None,
+        ci_width=ci_width,
+        point=point,
+        lower=lower,
+        upper=upper,
+        p_value=p_value,
+        units=units,
+        covariate=covariate,
+        status=Status.INSUFFICIENT_DATA if reason else Status.OK,
+        reason=(joined(reason, remark) if reason else remark) or None,
     )
 
 
 def _representable(estimate: Estimate) -> Estimate:
     """The estimate without numbers that have overflowed."""
-    numbers = (estimate.point, estimate.lower, estimate.upper)
-    if all(number is None or math.isfinite(number) for number in numbers):
+    numbers = point, lower, upper = estimate.point, estimate.lower, estimate.upper
+    # Asked of every row there is, so not in a loop.
+    if (
+        (point is None or math.isfinite(point))
+        and (lower is None or math.isfinite(lower))
+        and (upper is None or math.isfinite(upper))
+    ):
         return estimate
     point, lower, upper = (n if n is not None and math.isfinite(n) else None for n in numbers)
     reason = estimate.reason or "the values are too large for their powers to be summed"

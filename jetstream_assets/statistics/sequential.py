@@ -9,7 +9,6 @@ plain means, their difference and their ratio less 1; each branch has its own va
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jetstream_assets.statistics.linear_model import fit
@@ -37,7 +36,7 @@ def sequential_reach(question: Question) -> Sequential | None:
 
 def sequential_label(label: Label) -> Label:
     """What the rows of the companion have in common."""
-    return replace(label, statistic=label.statistic + SEQUENTIAL)
+    return label._replace(statistic=label.statistic + SEQUENTIAL)
 
 
 def sequential_rows(
