@@ -31,9 +31,11 @@ def of_counts(table: pa.Table, needs: Sequence[Histogram]) -> dict[Need, dict[Sc
     found: dict[str, dict[Scope, Branches]] = defaultdict(lambda: defaultdict(dict))
     counts = table["counts"].combine_chunks()
     values, units = (field.to_numpy() for field in counts.flatten().flatten())
-    ends = np.cumsum(counts.value_lengths().to_numpy())
+    lengths = counts.value_lengths().to_numpy()
+    ends = np.cumsum(lengths)
     groups = zip(*(table[key].to_pylist() for key in _KEYS), strict=True)
-    for (need, segment, basis, branch), start, end in zip(groups, [0, *ends], ends, strict=False):
+    spans = zip(groups, ends - lengths, ends, strict=True)
+    for (need, segment, basis, branch), start, end in spans:
         found[need][segment, basis][branch] = _ranked(values[start:end], units[start:end])
     return _by_need(found, needs)
 

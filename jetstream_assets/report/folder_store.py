@@ -21,7 +21,7 @@ import glob
 import hashlib
 import os
 import uuid
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -109,19 +109,17 @@ class FolderDocumentStore:
 
     def names(self, folder: str) -> tuple[str, ...]:
         """The names of the documents directly in a folder, sorted; empty when there is none."""
-        return tuple(self.digests(folder))
+        path = self._path(folder)
+        with self._trouble(folder):
+            found = [file.name for file in path.iterdir()] if path.is_dir() else []
+        # What begins with a dot is being written.
+        shown = sorted(name for name in found if not name.startswith("."))
+        return tuple(f"{folder}/{name}" for name in shown if (path / name).is_file())
 
     def digests(self, folder: str) -> dict[str, str]:
-        """The documents of `names`, each with the digest of its body."""
-        path = self._path(folder)
-        found: dict[str, str] = {}
-        with self._trouble(folder):
-            for file in sorted(path.iterdir()) if path.is_dir() else ():
-                # What begins with a dot is being written.
-                if not file.name.startswith(".") and file.is_file():
-                    with suppress(FileNotFoundError):  # removed meanwhile
-                        found[f"{folder}/{file.name}"] = digest(file.read_bytes())
-        return found
+        """The documents of `names`, each with the digest of its body; removed ones are left out."""
+        bodies = {name: self.read(name) for name in self.names(folder)}
+        return {name: digest(body) for name, body in bodies.items() if body is not None}
 
     def remove(self, name: str) -> None:
         """Remove a document and what is remembered of it; nothing when there is none."""

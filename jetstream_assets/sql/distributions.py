@@ -71,8 +71,10 @@ def middles_query(rows: UnitRows, values: Sequence[Value]) -> exp.Select:
     found = unit_values(replace(rows, segments=()), values)
     middles: list[exp.Expr] = []
     for index, value in enumerate(values):
-        quantiles = exp.ApproxQuantiles(this=found.column(value), expression=_number(2))
-        middle = exp.Bracket(this=quantiles, expressions=[_number(1)], offset=0, safe=False)
+        quantiles = exp.ApproxQuantiles(this=found.column(value), expression=exp.Literal.number(2))
+        middle = exp.Bracket(
+            this=quantiles, expressions=[exp.Literal.number(1)], offset=0, safe=False
+        )
         middles.append(middle.as_(f"middle_{index}", copy=False))
     return found.query(
         exp.select(*middles, copy=False).from_(exp.table_("unit_values"), copy=False)
@@ -215,7 +217,7 @@ def _bin(middles: Mapping[str, float]) -> exp.Expr:
     for need, middle in middles.items():
         shifted = exp.Sub(this=value.copy(), expression=float64(middle))
         distance = distance.when(text_literal(need), shifted, copy=False)
-    zero = _number(0)
+    zero = exp.Literal.number(0)
     return (
         exp.case()
         .when(
@@ -236,13 +238,9 @@ def _bin(middles: Mapping[str, float]) -> exp.Expr:
 
 def _logarithm(distance: exp.Expr) -> exp.Expr:
     logarithm = exp.Ln(this=distance.copy())
-    return exp.Floor(this=exp.Mul(this=logarithm, expression=_number(_BINS)))
+    return exp.Floor(this=exp.Mul(this=logarithm, expression=exp.Literal.number(_BINS)))
 
 
 def _limit(needs: Sequence[Histogram]) -> int | None:
     limits = [need.up_to_units for need in needs]
     return None if None in limits else max(limit for limit in limits if limit is not None)
-
-
-def _number(number: int) -> exp.Expr:
-    return exp.Literal.number(number)

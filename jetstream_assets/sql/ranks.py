@@ -30,7 +30,11 @@ def ranked() -> exp.Select:
     ascending = exp.Order(expressions=[exp.Ordered(this=highest, nulls_first=True)])
     is_first = exp.EQ(this=lowest, expression=over(exp.Min(this=lowest.copy())))
     is_one_value = exp.EQ(this=lowest.copy(), expression=highest.copy())
-    units = exp.case().when(is_one_value, in_bin.copy(), copy=False).else_(_number(1), copy=False)
+    units = (
+        exp.case()
+        .when(is_one_value, in_bin.copy(), copy=False)
+        .else_(exp.Literal.number(1), copy=False)
+    )
     return exp.select(
         *(column.copy() for column in partition),
         exp.case()
@@ -59,9 +63,5 @@ def is_kept() -> exp.Expr:
 
 
 def _step(rank: exp.Expr) -> exp.Expr:
-    scaled = exp.Mul(this=rank.copy(), expression=_number(MOST_DISTINCT))
+    scaled = exp.Mul(this=rank.copy(), expression=exp.Literal.number(MOST_DISTINCT))
     return exp.Floor(this=exp.Div(this=scaled, expression=exp.column("total")))
-
-
-def _number(number: int) -> exp.Expr:
-    return exp.Literal.number(number)

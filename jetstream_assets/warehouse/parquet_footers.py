@@ -52,8 +52,7 @@ def read_footer(file: Path | str) -> Footer:
 @lru_cache(maxsize=_REMEMBERED)
 def _read(file: str, inode: int, changed: int, size: int) -> Footer:
     del inode, changed, size  # a file that takes its place is another key
-    with open(file, "rb") as opened:  # noqa: PTH123  a path is a text here; Arrow starts threads for one
-        found = pq.read_metadata(opened)
+    found = pq.read_metadata(file)
     # The first line is the address of the object.
     _, _, columns = str(found.schema).partition("\n")
     entries = {

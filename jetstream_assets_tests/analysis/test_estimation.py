@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from jetstream_assets.experiments.metrics import (
     Summary,
 )
 from jetstream_assets.experiments.windows import AnalysisWindow, DueWindow, Period
+from jetstream_assets.warehouse.duckdb_parquet import DuckDBParquetWarehouse
 from jetstream_assets.warehouse.tables import STATISTICS_SCHEMA
 from jetstream_assets_tests.builders import make_metric
 from jetstream_assets_tests.statistics.golden import COVARIATE, SPEND
@@ -24,6 +25,9 @@ from jetstream_assets_tests.unit_rows import WEEK, Laboratory, configured, only,
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sqlglot import exp
+
+    from jetstream_assets.warehouse.base import Answer
     from jetstream_assets_tests.unit_rows import Row
 
 BRANCHES = ("control", "a", "b")
@@ -73,6 +77,30 @@ def test_golden_numbers_through_the_warehouse(golden: Laboratory) -> None:
     not_ok = [row for row in rows if row["status"] != "ok"]
     assert {row["parameter"] for row in not_ok} == {0.1, 0.2}
     assert {row["comparison"] for row in not_ok} == {"relative_uplift"}
+
+
+@dataclass(frozen=True)
+class NotingWarehouse(DuckDBParquetWarehouse):
+    """A warehouse that notes what it is asked."""
+
+    asked: list[str] = field(default_factory=list)
+
+    def answer(self, tree: exp.Expr) -> Answer:
+        self.asked.append(tree.sql(dialect="bigquery"))
+        return super().answer(tree)
+
+
+@pytest.mark.parametrize(("summary", "is_read"), [(MEAN, False), (LINEAR, True)])
+def test_what_was_before_is_read_only_where_a_summary_asks_for_it(
+    golden: Laboratory, summary: Summary, *, is_read: bool
+) -> None:
+    warehouse = NotingWarehouse(golden.warehouse.root, threads=1)
+    rows = replace(golden, warehouse=warehouse).estimate(
+        [summary], configured("spend", branches=BRANCHES)
+    )
+    assert {row["status"] for row in rows} == {"ok"}
+    assert any("preenrollment_metrics" in sql for sql in warehouse.asked) == is_read
+    assert any("`metrics/" in sql for sql in warehouse.asked)
 
 
 def test_the_table_is_whole_sorted_and_the_same_again(golden: Laboratory) -> None:
