@@ -21,7 +21,7 @@ import glob
 import hashlib
 import os
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -118,8 +118,12 @@ class FolderDocumentStore:
 
     def digests(self, folder: str) -> dict[str, str]:
         """The documents of `names`, each with the digest of its body; removed ones are left out."""
-        bodies = {name: self.read(name) for name in self.names(folder)}
-        return {name: digest(body) for name, body in bodies.items() if body is not None}
+        found: dict[str, str] = {}
+        with self._trouble(folder):
+            for name in self.names(folder):
+                with suppress(FileNotFoundError):
+                    found[name] = digest(self._path(name).read_bytes())
+        return found
 
     def remove(self, name: str) -> None:
         """Remove a document and what is remembered of it; nothing when there is none."""
